@@ -1,0 +1,128 @@
+"""The command line of the model package: ``python -m model --help``."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from model import artifact as artifacts
+from model.artifact import Artifact
+from model.classifier import Classifier
+from model.errors import InputError, ModelError
+from model.store import RELEASES, Store, locate
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status, 1 for a model that cannot be used."""
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except ModelError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m model", description="Look after models.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    listing = commands.add_parser("list", help="the versions of the store")
+    listing.set_defaults(run=_list)
+
+    for name, run, summary in (
+        ("show", _show, "what a model is, how it was trained and how well it reads"),
+        ("verify", _verify, "read a model, check all of it and replay its golden set"),
+    ):
+        command = commands.add_parser(name, help=summary)
+        command.add_argument("artifact", nargs="?", type=Path, help="default: the champion")
+        command.set_defaults(run=run)
+
+    promote = commands.add_parser("promote", help="make a version of the store the champion")
+    promote.add_argument("version", type=int)
+    promote.set_defaults(run=_promote)
+
+    predict = commands.add_parser("predict", help="read the digits of .npy files")
+    predict.add_argument(
+        "images", nargs="+", type=Path, help="uint8 arrays, (H, W) or (N, H, W), saved by numpy"
+    )
+    predict.add_argument("--artifact", type=Path, help="default: the champion")
+    predict.set_defaults(run=_predict)
+
+    for command in commands.choices.values():
+        command.add_argument(
+            "--store",
+            type=Path,
+            default=os.environ.get("DIGITS_STORE") or None,
+            help="a directory of versions (default: DIGITS_STORE, else the shipped releases)",
+        )
+    return parser
+
+
+def _store(arguments: argparse.Namespace) -> Store:
+    return Store(arguments.store or RELEASES)
+
+
+def _read(arguments: argparse.Namespace) -> tuple[Path, Artifact]:
+    path = locate(arguments.artifact, arguments.store)
+    return path, artifacts.read(path)
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    store = _store(arguments)
+    aliases = store.aliases()
+    for version in store.versions():
+        marks = " ".join(alias for alias, target in aliases.items() if target == version)
+        print(f"{version}\t{store.path(version)}\t{marks}".rstrip())
+
+
+def _show(arguments: argparse.Namespace) -> None:
+    path, artifact = _read(arguments)
+    card = {
+        "path": str(path),
+        "model": {"name": artifact.name, "version": artifact.version, "digest": artifact.digest()},
+        "parameters": artifact.architecture.parameter_count(),
+        "architecture": artifact.architecture.to_json(),
+        "temperature": artifact.confidence.temperature,
+        "thresholds": {"confidence": artifact.confidence.threshold},
+        "normalizer_version": artifact.normalizer_version,
+        "training": artifact.training,
+        "evaluation": artifact.evaluation,
+    }
+    print(json.dumps(card, indent=2))
+
+
+def _verify(arguments: argparse.Namespace) -> None:
+    path, artifact = _read(arguments)
+    print(
+        f"{path}: sound, {artifact.name} version {artifact.version}, {artifact.digest()}, "
+        f"{len(artifact.golden_images)} golden images replayed"
+    )
+
+
+def _promote(arguments: argparse.Namespace) -> None:
+    _store(arguments).promote(arguments.version)
+    print(f"champion is version {arguments.version}")
+
+
+def _predict(arguments: argparse.Namespace) -> None:
+    classifier = Classifier.load(locate(arguments.artifact, arguments.store))
+    for path in arguments.images:
+        try:
+            array = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            raise InputError(
+                f"{path}: is not a readable .npy file; save one with np.save"
+            ) from None
+        images = array if array.ndim == 3 else array[np.newaxis]  # noqa: PLR2004 - (N, H, W)
+        for prediction in classifier.classify(images):
+            refused = f"  refused: {prediction.reason}" if prediction.reason else ""
+            print(f"{path}\t{prediction.digit}\t{prediction.confidence:.4f}{refused}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,353 @@
+"""The artifact: one trained model in one ``.npz`` file. The format is in README.md.
+
+``encode`` and ``decode`` are each other's inverse: one content has exactly
+one encoding, so ``decode`` ends by encoding what it read and comparing the
+bytes. Whatever a flipped bit, a stray member or another zip tool could do to
+a file, it cannot pass that.
+"""
+
+import hashlib
+import io
+import json
+import os
+import stat
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model import errors
+from model.architecture import CLASSES, FRAME_SIDE, Architecture
+from model.confidence import Confidence
+from model.network import Network, scale_pixels
+
+FORMAT = "digits-artifact"
+FORMAT_VERSION = 1
+
+# The flagship is to stay under 2 MB; what is over this is not one of ours.
+MAX_FILE_BYTES = 64 * 2**20
+MAX_MANIFEST_BYTES = 2**20
+
+MANIFEST = "manifest"
+GOLDEN_IMAGES = "golden.images"
+GOLDEN_LOGITS = "golden.logits"
+
+NPY_HEADER_BYTES = 128
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip entry can carry
+
+# BLAS kernels sum in different orders; logits are of order 10, in float32.
+GOLDEN_TOLERANCE = 1e-3
+
+RETRAIN = "train it again or fetch the released file again"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """Everything a served model is.
+
+    parameters: flat names to float32 arrays; golden_images (G, 28, 28) uint8
+    with golden_logits (G, 10) float32; training and evaluation: JSON objects.
+    """
+
+    name: str
+    version: int
+    architecture: Architecture
+    parameters: Mapping[str, NDArray[np.float32]]
+    confidence: Confidence
+    normalizer_version: int
+    golden_images: NDArray[np.uint8]
+    golden_logits: NDArray[np.float32]
+    training: Mapping[str, Any] = field(default_factory=dict)
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
+    labels: tuple[int, ...] = tuple(range(CLASSES))
+
+    @property
+    def network(self) -> Network:
+        """The network around these parameters."""
+        return Network(self.architecture, self.parameters)
+
+    def digest(self) -> str:
+        """``sha256:`` and the hash of the canonical manifest, which holds every member's hash."""
+        return _digest(_manifest(self))
+
+
+def read(path: Path) -> Artifact:
+    """Read and verify the artifact at ``path``.
+
+    Raises ArtifactNotFound, UnsupportedFormat or an ArtifactCorrupt whose
+    message begins with the path.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        raise errors.ArtifactNotFound(
+            f"{path}: there is no such file; name an artifact (.npz) that exists"
+        ) from None
+    if not stat.S_ISREG(status.st_mode):
+        raise errors.ArtifactNotFound(f"{path}: is not a regular file; name an artifact (.npz)")
+    if status.st_size > MAX_FILE_BYTES:
+        raise errors.NotCanonical(
+            f"{path}: {status.st_size} bytes is over the {MAX_FILE_BYTES} an artifact may have"
+        )
+    try:
+        return decode(path.read_bytes())
+    except errors.ArtifactError as error:
+        raise type(error)(f"{path}: {error}") from None
+    except OSError as error:
+        raise errors.ArtifactNotFound(
+            f"{path}: cannot be read ({error.strerror}); check its permissions"
+        ) from None
+
+
+def write(path: Path, artifact: Artifact) -> None:
+    """Write ``artifact`` to ``path`` so that a reader finds all of it or nothing."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with temporary.open("wb") as file:
+            file.write(encode(artifact))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def encode(artifact: Artifact) -> bytes:
+    """The one canonical encoding of ``artifact``."""
+    manifest = _manifest(artifact)
+    document = _canonical_json({**manifest, "digest": _digest(manifest)})
+    members = {MANIFEST: np.frombuffer(document, np.uint8), **_arrays(artifact)}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in members.items():
+            entry = zipfile.ZipInfo(f"{name}.npy", ZIP_EPOCH)
+            entry.create_system = 3  # Unix, also when written elsewhere
+            content = np.ascontiguousarray(array)
+            archive.writestr(entry, _npy_header(content) + content.tobytes())
+    return buffer.getvalue()
+
+
+def decode(data: bytes) -> Artifact:
+    """Parse and verify the bytes of an artifact; raises ArtifactError.
+
+    Every check of names, dtypes, shapes and sizes is made against bytes that
+    are already here; nothing is allocated on a header's word.
+    """
+    members = _unzip(data)
+    document = _manifest_document(members)
+    artifact = _artifact(document, members)
+    if document["digest"] != artifact.digest():
+        raise errors.DigestMismatch(f"the content does not match its digest; {RETRAIN}")
+    if encode(artifact) != data:
+        raise errors.NotCanonical(f"the bytes are not those the writer writes; {RETRAIN}")
+    _check_numbers(artifact)
+    return artifact
+
+
+# -- writing ----------------------------------------------------------------
+
+
+def _arrays(artifact: Artifact) -> dict[str, NDArray[Any]]:
+    """All members but the manifest, in file order."""
+    names = artifact.architecture.parameter_shapes()
+    return {
+        **{name: artifact.parameters[name] for name in names},
+        GOLDEN_IMAGES: artifact.golden_images,
+        GOLDEN_LOGITS: artifact.golden_logits,
+    }
+
+
+def _manifest(artifact: Artifact) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "name": artifact.name,
+        "version": artifact.version,
+        "architecture": artifact.architecture.to_json(),
+        "labels": list(artifact.labels),
+        "normalizer_version": artifact.normalizer_version,
+        "temperature": artifact.confidence.temperature,
+        "thresholds": {"confidence": artifact.confidence.threshold},
+        "training": artifact.training,
+        "evaluation": artifact.evaluation,
+        "members": {name: _member_record(array) for name, array in _arrays(artifact).items()},
+    }
+
+
+def _member_record(array: NDArray[Any]) -> dict[str, Any]:
+    return {
+        "dtype": array.dtype.str,
+        "shape": list(array.shape),
+        "sha256": hashlib.sha256(array.tobytes()).hexdigest(),
+    }
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    return f"sha256:{hashlib.sha256(_canonical_json(manifest)).hexdigest()}"
+
+
+def _canonical_json(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _npy_header(array: NDArray[Any]) -> bytes:
+    """An .npy 1.0 header, always padded to the same length, whatever NumPy's habit."""
+    fields = {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape}
+    preamble = b"\x93NUMPY\x01\x00"
+    text_bytes = NPY_HEADER_BYTES - len(preamble) - 2
+    text = repr(fields).encode().ljust(text_bytes - 1) + b"\n"
+    return preamble + text_bytes.to_bytes(2, "little") + text
+
+
+# -- reading ----------------------------------------------------------------
+
+
+def _unzip(data: bytes) -> dict[str, bytes]:
+    """The members as raw .npy bytes, by name, none larger than the file itself."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = archive.infolist()
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+                raise errors.NotCanonical(f"a member is compressed; {RETRAIN}")
+            if sum(entry.file_size for entry in entries) > len(data):
+                raise errors.NotCanonical(f"the members claim more bytes than the file; {RETRAIN}")
+            return {entry.filename.removesuffix(".npy"): archive.read(entry) for entry in entries}
+    except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError, RuntimeError):
+        raise errors.NotCanonical(f"is truncated or not an artifact at all; {RETRAIN}") from None
+
+
+def _array(name: str, raw: bytes, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    """One member as a read-only view of its bytes; raises when it is not dtype and shape."""
+    file = io.BytesIO(raw)
+    try:
+        np.lib.format.read_magic(file)  # a later header version than 1.0 fails below
+        found_shape, fortran_order, found = np.lib.format.read_array_header_1_0(file)
+    except (ValueError, SyntaxError, TypeError, EOFError, RecursionError, MemoryError):
+        raise errors.MemberMismatch(f"member {name} has no sound .npy header; {RETRAIN}") from None
+    if found.hasobject:
+        raise errors.PickledMember(
+            f"member {name} holds pickled Python objects, which are never loaded; "
+            "do not trust this file"
+        )
+    if (found.str, found_shape, fortran_order) != (dtype, shape, False):
+        raise errors.MemberMismatch(
+            f"member {name} is {found.str} {found_shape}, "
+            f"but the architecture calls for {dtype} {shape}; {RETRAIN}"
+        )
+    start = file.tell()
+    if len(raw) - start != np.dtype(dtype).itemsize * int(np.prod(shape, dtype=object)):
+        raise errors.MemberMismatch(f"member {name} is not as long as its shape says; {RETRAIN}")
+    return np.frombuffer(raw, dtype, offset=start).reshape(shape)
+
+
+def _manifest_document(members: Mapping[str, bytes]) -> dict[str, Any]:
+    if MANIFEST not in members:
+        raise errors.MissingMember(f"there is no member {MANIFEST}; {RETRAIN}")
+    raw = members[MANIFEST]
+    length = len(raw) - NPY_HEADER_BYTES
+    if not 0 < length <= MAX_MANIFEST_BYTES:
+        raise errors.InvalidManifest(f"a manifest of {length} bytes is not possible; {RETRAIN}")
+    text = _array(MANIFEST, raw, "|u1", (length,)).tobytes()
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise errors.InvalidManifest(f"the manifest is not JSON; {RETRAIN}") from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise errors.InvalidManifest(f"the manifest's format is not {FORMAT!r}; {RETRAIN}")
+    if document.get("format_version") != FORMAT_VERSION:
+        raise errors.UnsupportedFormat(
+            f"is of format version {document.get('format_version')!r}, and this release reads "
+            f"version {FORMAT_VERSION}; install the release that wrote it, or train it again"
+        )
+    return document
+
+
+def _artifact(document: Mapping[str, Any], members: Mapping[str, bytes]) -> Artifact:
+    """Build the artifact from the manifest and from exactly the members it calls for."""
+    known = {"format", "format_version", "members", "digest", *MANIFEST_FIELDS}
+    if document.keys() != known:
+        odd = ", ".join(sorted(document.keys() ^ known))
+        raise errors.InvalidManifest(f"manifest fields missing or unknown: {odd}; {RETRAIN}")
+    for name, is_sound in MANIFEST_FIELDS.items():
+        if not is_sound(document[name]):
+            raise errors.InvalidManifest(f"the manifest's {name} is not sound; {RETRAIN}")
+    try:
+        architecture = Architecture.from_json(document["architecture"])
+    except ValueError as error:
+        raise errors.InvalidManifest(f"the manifest's architecture: {error}; {RETRAIN}") from None
+    arrays = _member_arrays(architecture, members)
+    images, logits = arrays.pop(GOLDEN_IMAGES), arrays.pop(GOLDEN_LOGITS)
+    return Artifact(
+        name=document["name"],
+        version=document["version"],
+        architecture=architecture,
+        parameters=arrays,
+        confidence=Confidence(document["temperature"], document["thresholds"]["confidence"]),
+        normalizer_version=document["normalizer_version"],
+        golden_images=images,
+        golden_logits=logits,
+        training=document["training"],
+        evaluation=document["evaluation"],
+        labels=tuple(document["labels"]),
+    )
+
+
+def _member_arrays(
+    architecture: Architecture, members: Mapping[str, bytes]
+) -> dict[str, NDArray[Any]]:
+    image_bytes = FRAME_SIDE * FRAME_SIDE
+    golden = max(0, len(members.get(GOLDEN_IMAGES, b"")) - NPY_HEADER_BYTES) // image_bytes
+    expected: dict[str, tuple[str, tuple[int, ...]]] = {
+        **{name: ("<f4", shape) for name, shape in architecture.parameter_shapes().items()},
+        GOLDEN_IMAGES: ("|u1", (golden, FRAME_SIDE, FRAME_SIDE)),
+        GOLDEN_LOGITS: ("<f4", (golden, CLASSES)),
+    }
+    present = members.keys() - {MANIFEST}
+    for name in sorted(present - expected.keys()):
+        raise errors.UnknownMember(f"member {name} is not part of this architecture; {RETRAIN}")
+    for name in sorted(expected.keys() - present):
+        raise errors.MissingMember(f"member {name} is missing; {RETRAIN}")
+    if golden == 0:
+        raise errors.MemberMismatch(f"member {GOLDEN_IMAGES} holds no image; {RETRAIN}")
+    return {name: _array(name, members[name], *expected[name]) for name in expected}
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value >= 1
+
+
+MANIFEST_FIELDS: Mapping[str, Callable[[Any], bool]] = {
+    "name": lambda value: isinstance(value, str) and value.isidentifier(),
+    "version": _is_count,
+    "architecture": lambda value: isinstance(value, list),
+    "labels": lambda value: value == list(range(CLASSES)),
+    "normalizer_version": _is_count,
+    "temperature": lambda value: type(value) is float and 0 < value < float("inf"),
+    "thresholds": lambda value: (
+        isinstance(value, dict)
+        and value.keys() == {"confidence"}
+        and type(value["confidence"]) is float
+        and 0 <= value["confidence"] <= 1
+    ),
+    "training": lambda value: isinstance(value, dict),
+    "evaluation": lambda value: isinstance(value, dict),
+}
+
+
+def _check_numbers(artifact: Artifact) -> None:
+    """Refuse what no digest can see: numbers that were wrong when they were written."""
+    for name, array in {**artifact.parameters, GOLDEN_LOGITS: artifact.golden_logits}.items():
+        if not np.isfinite(array).all():
+            raise errors.NonFiniteParameter(f"member {name} has NaN or infinity; train it again")
+    replayed = artifact.network.logits(scale_pixels(artifact.golden_images))
+    distance = float(np.abs(replayed - artifact.golden_logits).max())
+    if not distance <= GOLDEN_TOLERANCE:
+        raise errors.GoldenMismatch(
+            f"the golden logits are off by {distance:.3g} (at most {GOLDEN_TOLERANCE:g}); "
+            "this machine computes something else, or the file was made by hand"
+        )

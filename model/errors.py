@@ -1,0 +1,95 @@
+"""Everything the model package raises.
+
+ModelError
+├── InputError                  an array that is not an image the classifier can take
+├── ArtifactError               a file that must not be served
+│   ├── ArtifactNotFound
+│   ├── UnsupportedFormat       written in a format version this release does not read
+│   └── ArtifactCorrupt
+│       ├── NotCanonical        not a zip, truncated, or not byte for byte what the writer writes
+│       ├── PickledMember       an object array, which only pickle could load
+│       ├── UnknownMember
+│       ├── MissingMember
+│       ├── MemberMismatch      another dtype, shape or size than the architecture requires
+│       ├── InvalidManifest     a manifest field that is missing, unknown or out of range
+│       ├── DigestMismatch
+│       ├── NonFiniteParameter
+│       └── GoldenMismatch      the network does not reproduce its own golden logits
+└── StoreError
+    ├── VersionNotFound         no such version, or an alias that points nowhere
+    └── VersionExists           versions are immutable
+
+Messages name the file or the field and end with what to do about it.
+"""
+
+
+class ModelError(Exception):
+    """Base of every error of this package."""
+
+
+class InputError(ModelError):
+    """An array that is not an image the classifier can take."""
+
+
+class ArtifactError(ModelError):
+    """An artifact that must not be served."""
+
+
+class ArtifactNotFound(ArtifactError):
+    """There is no regular file at that path."""
+
+
+class UnsupportedFormat(ArtifactError):
+    """The format version is not one that this release reads."""
+
+
+class ArtifactCorrupt(ArtifactError):
+    """The file is not a sound artifact."""
+
+
+class NotCanonical(ArtifactCorrupt):
+    """Not a zip, truncated, or not byte for byte what the writer writes."""
+
+
+class PickledMember(ArtifactCorrupt):
+    """A member is an object array, which only pickle could load."""
+
+
+class UnknownMember(ArtifactCorrupt):
+    """A member that the architecture does not call for."""
+
+
+class MissingMember(ArtifactCorrupt):
+    """A member that the architecture calls for is not there."""
+
+
+class MemberMismatch(ArtifactCorrupt):
+    """A member has another dtype, shape or size than the architecture requires."""
+
+
+class InvalidManifest(ArtifactCorrupt):
+    """A manifest field is missing, unknown, of the wrong type or out of range."""
+
+
+class DigestMismatch(ArtifactCorrupt):
+    """The content is not the one the digest was taken of."""
+
+
+class NonFiniteParameter(ArtifactCorrupt):
+    """A parameter or a golden logit is NaN or infinite."""
+
+
+class GoldenMismatch(ArtifactCorrupt):
+    """The network does not reproduce its own golden logits."""
+
+
+class StoreError(ModelError):
+    """A store of versions that cannot do what was asked."""
+
+
+class VersionNotFound(StoreError):
+    """No such version, or an alias that points nowhere."""
+
+
+class VersionExists(StoreError):
+    """Versions are immutable: another artifact has that number."""

@@ -1,0 +1,103 @@
+"""A directory of immutable versions and of the aliases that point at them.
+
+    digits-1.npz  digits-2.npz  ...     one artifact a version, never rewritten
+    champion  previous                  each a text file that holds a version number
+
+``champion`` is what is served, ``previous`` is where a rollback goes.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+from model import artifact as artifacts
+from model.artifact import Artifact
+from model.errors import VersionExists, VersionNotFound
+
+Alias: TypeAlias = Literal["champion", "previous"]
+ALIASES: tuple[Alias, ...] = get_args(Alias)
+
+RELEASES = Path(__file__).parent / "releases"
+
+_VERSION_FILE = re.compile(r"digits-([1-9][0-9]{0,8})\.npz")
+
+
+class Store:
+    """The versions and aliases in one directory."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def versions(self) -> list[int]:
+        """All published versions, in order."""
+        if not self.root.is_dir():
+            return []
+        matches = (_VERSION_FILE.fullmatch(path.name) for path in self.root.iterdir())
+        return sorted(int(match[1]) for match in matches if match)
+
+    def aliases(self) -> Mapping[Alias, int]:
+        """Where every alias that is set points."""
+        return {alias: self.resolve(alias) for alias in ALIASES if (self.root / alias).exists()}
+
+    def path(self, version: int) -> Path:
+        """The file of one version; raises VersionNotFound."""
+        path = self.root / f"digits-{version}.npz"
+        if not path.is_file():
+            raise VersionNotFound(
+                f"{self.root}: has no version {version}; it has {self.versions()}"
+            )
+        return path
+
+    def resolve(self, alias: Alias) -> int:
+        """The version an alias points at; raises VersionNotFound."""
+        try:
+            text = (self.root / alias).read_text("ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            text = ""
+        if not text.isdecimal():
+            raise VersionNotFound(
+                f"{self.root}: has no {alias}; promote one of its versions {self.versions()}"
+            )
+        return int(text)
+
+    def publish(self, artifact: Artifact) -> Path:
+        """Add a version; raises VersionExists when another artifact has its number.
+
+        Publishing the same artifact again changes nothing.
+        """
+        path = self.root / f"digits-{artifact.version}.npz"
+        if not path.exists():
+            artifacts.write(path, artifact)
+        elif path.read_bytes() != artifacts.encode(artifact):
+            raise VersionExists(f"{path}: is another artifact; give this one a new version number")
+        return path
+
+    def promote(self, version: int) -> None:
+        """Make ``version`` the champion, and the champion ``previous``.
+
+        The version is read and its golden set replayed first: an alias never
+        points at what does not load. Raises ArtifactError or VersionNotFound.
+        """
+        artifacts.read(self.path(version))
+        current = self.aliases().get("champion")
+        if current is not None and current != version:
+            self._point("previous", current)
+        self._point("champion", version)
+
+    def _point(self, alias: Alias, version: int) -> None:
+        temporary = self.root / f".{alias}.{os.getpid()}.tmp"
+        temporary.write_text(f"{version}\n", "ascii")
+        temporary.replace(self.root / alias)
+
+
+def locate(model: Path | None = None, store: Path | None = None) -> Path:
+    """The artifact to serve: ``model`` itself, else the champion of ``store`` or of the release.
+
+    Raises VersionNotFound when the store has no champion.
+    """
+    if model is not None:
+        return model
+    chosen = Store(store or RELEASES)
+    return chosen.path(chosen.resolve("champion"))

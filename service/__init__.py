@@ -1,0 +1,1 @@
+"""The HTTP service: bytes in, a classifier's judgement out."""

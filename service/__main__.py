@@ -1,0 +1,40 @@
+"""``python -m service``: check the settings and the model, then become gunicorn."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from model import Classifier, ModelError, locate
+from service.settings import Settings, SettingsError
+
+GUNICORN = ("-m", "gunicorn", "-c", "python:service.gunicorn_conf", "service.app:create_app()")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until stopped; returns 1 when the settings or the model do not allow it.
+
+    The model is loaded once here, so that a bad one stops the start with one
+    line instead of a traceback from every worker. Then this process is
+    replaced, and the master starts with none of what that took.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m service",
+        description="Serve the model on HTTP. Settings are DIGITS_* environment variables, "
+        "listed in service/README.md.",
+    )
+    parser.add_argument("--check", action="store_true", help="check settings and model, then end")
+    arguments = parser.parse_args(argv)
+    try:
+        settings = Settings.from_env(os.environ)
+        Classifier.load(locate(settings.model, settings.store))
+    except (SettingsError, ModelError) as error:
+        print(f"digits: cannot start: {error}", file=sys.stderr)
+        return 1
+    if not arguments.check:
+        os.execv(sys.executable, [sys.executable, *GUNICORN])  # noqa: S606 - fixed words
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""gunicorn's configuration: what ``gunicorn -c python:service.gunicorn_conf`` reads.
+
+The master stays small: it imports neither NumPy nor Flask, only its workers do.
+"""
+
+import itertools
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from service.settings import Settings
+
+_settings = Settings.from_env(os.environ)
+
+bind = f"{_settings.host}:{_settings.port}"
+workers = _settings.workers
+threads = _settings.threads
+worker_class = "service.worker.Worker"
+graceful_timeout = _settings.graceful_timeout
+loglevel = _settings.log_level
+keepalive = 75  # seconds an idle connection is kept, longer than common proxies keep theirs
+control_socket_disable = True  # it fails on a read-only file system, and nobody uses it here
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - heartbeats must not wait for a disk
+
+# A serving worker is one of several and its products are small: more threads
+# than one only fight over the cores. Read by BLAS when NumPy is imported.
+for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
+_METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def on_starting(_server: Any) -> None:
+    """Give the workers an empty directory for their metrics."""
+    directory = _settings.metrics_dir
+    if directory is None:
+        directory = Path(tempfile.mkdtemp(prefix="digits-metrics-"))
+    directory.mkdir(parents=True, exist_ok=True)
+    for stale in directory.glob("*.db"):
+        stale.unlink()
+    os.environ[_METRICS_VARIABLE] = str(directory)
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give the worker the lowest slot that no living worker has."""
+    taken = {living.slot for living in server.WORKERS.values()}
+    worker.slot = next(slot for slot in itertools.count() if slot not in taken)
+
+
+def post_fork(_server: Any, worker: Any) -> None:
+    """In the worker, before the application is made."""
+    from service import metrics
+
+    metrics.write_under_slot(worker.slot)
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """In the master, when a worker has ended in whatever way."""
+    from service import metrics
+
+    metrics.forget_gauges(worker.slot, Path(os.environ[_METRICS_VARIABLE]))
+
+
+def on_exit(_server: Any) -> None:
+    """Leave no temporary directory behind."""
+    if _settings.metrics_dir is None:
+        shutil.rmtree(os.environ[_METRICS_VARIABLE], ignore_errors=True)

@@ -1,0 +1,126 @@
+"""Prometheus metrics, right with any number of workers.
+
+Under gunicorn every worker writes its values to files of a shared directory,
+and whichever worker is asked adds them all up. Files are named after the
+worker's *slot*, the lowest number that no living worker has, not after its
+process: a replacement goes on counting where the dead one stopped, so
+counters never go backwards and the number of files stays bounded.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+    values,
+)
+
+from model import Artifact, Prediction
+from model.architecture import CLASSES
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+# prometheus-client reads it when it is imported, and only from the environment.
+DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+DURATION_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
+CONFIDENCE_BUCKETS = (0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 0.999, 1)
+BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+def write_under_slot(slot: int) -> None:
+    """Name this worker's files after its slot; called once, before any metric is made."""
+    values.ValueClass = values.MultiProcessValue(process_identifier=lambda: slot)  # type: ignore[no-untyped-call]
+
+
+def forget_gauges(slot: int, directory: Path) -> None:
+    """Drop the live gauges of a worker that has ended; its counters stay."""
+    multiprocess.mark_process_dead(slot, str(directory))  # type: ignore[no-untyped-call]
+
+
+class Metrics:
+    """All metrics of one application; names and labels are listed in README.md."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.requests = Counter(
+            "digits_requests", "Requests answered", ["route", "status"], registry=registry
+        )
+        self.duration = Histogram(
+            "digits_request_duration_seconds",
+            "Time from routing to the finished answer",
+            ["route"],
+            buckets=DURATION_BUCKETS,
+            registry=registry,
+        )
+        self.in_flight = Gauge(
+            "digits_requests_in_flight",
+            "Requests being answered now",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self.predictions = Counter(
+            "digits_predictions", "Predictions by digit", ["digit"], registry=registry
+        )
+        self.rejected = Counter(
+            "digits_rejected", "Predictions that were not accepted", ["reason"], registry=registry
+        )
+        self.confidence = Histogram(
+            "digits_confidence",
+            "Confidence of predictions",
+            buckets=CONFIDENCE_BUCKETS,
+            registry=registry,
+        )
+        self.batch_size = Histogram(
+            "digits_batch_size", "Images in a request", buckets=BATCH_BUCKETS, registry=registry
+        )
+        self.model_info = Gauge(
+            "digits_model_info",
+            "The loaded model, always 1",
+            ["name", "version", "digest"],
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        self.model_load = Gauge(
+            "digits_model_load_seconds",
+            "Time to read, verify and warm up the model",
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        for digit in range(CLASSES):  # a digit that was never seen is a 0, not a gap
+            self.predictions.labels(str(digit))
+
+    def count_predictions(self, predictions: Sequence[Prediction]) -> None:
+        """Record what was answered to one request."""
+        self.batch_size.observe(len(predictions))
+        for prediction in predictions:
+            self.predictions.labels(str(prediction.digit)).inc()
+            self.confidence.observe(prediction.confidence)
+            if prediction.reason is not None:
+                self.rejected.labels(prediction.reason).inc()
+
+    def count_request(self, route: str, status: int, seconds: float) -> None:
+        """Record one answered request. ``route`` is a template, never a client's path."""
+        self.requests.labels(route, str(status)).inc()
+        self.duration.labels(route).observe(seconds)
+
+    def set_model(self, artifact: Artifact, load_seconds: float) -> None:
+        """Record the model that is served."""
+        self.model_info.labels(artifact.name, str(artifact.version), artifact.digest()).set(1)
+        self.model_load.set(load_seconds)
+
+    def exposition(self) -> bytes:
+        """Everything in the Prometheus text format, of all workers together."""
+        directory = os.environ.get(DIRECTORY_VARIABLE)
+        if directory is None:
+            return generate_latest(self.registry)
+        together = CollectorRegistry()
+        multiprocess.MultiProcessCollector(together, directory)  # type: ignore[no-untyped-call]
+        return generate_latest(together)

@@ -1,0 +1,64 @@
+"""The endpoints, each as thin as it can be."""
+
+import orjson
+from flask import Blueprint, Response, g, request
+
+from service.health import Health
+from service.inference import Inference
+from service.limits import read_body
+from service.metrics import CONTENT_TYPE
+
+JSON = "application/json"
+
+
+def blueprint(inference: Inference, health: Health) -> Blueprint:
+    """The routes of one application over its parts."""
+    routes = Blueprint("digits", __name__)
+
+    @routes.get("/")
+    def index() -> Response:
+        return _json({"status": "alive"})
+
+    @routes.post("/predict")
+    def predict() -> Response:
+        body = read_body(request.environ, inference.settings.max_body_bytes)
+        answer = inference.predict(body, request.headers.get("Content-Type"), g.request_id)
+        return Response(answer, content_type=JSON)
+
+    @routes.get("/livez")
+    def livez() -> Response:
+        return _json({"status": "alive"})
+
+    @routes.get("/readyz")
+    @routes.get("/healthz")
+    @routes.get("/health")
+    def readyz() -> Response:
+        report = health.report(verbose="verbose" in request.args)
+        return _json(report, status=200 if health.ready else 503)
+
+    @routes.get("/metrics")
+    def metrics() -> Response:
+        return Response(inference.metrics.exposition(), content_type=CONTENT_TYPE)
+
+    @routes.get("/models")
+    def models() -> Response:
+        artifact = inference.classifier.artifact
+        return _json(
+            {
+                "models": [
+                    {
+                        "name": artifact.name,
+                        "version": artifact.version,
+                        "digest": artifact.digest(),
+                        "parameters": artifact.architecture.parameter_count(),
+                        "evaluation": artifact.evaluation,
+                    }
+                ]
+            }
+        )
+
+    return routes
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(orjson.dumps(value), status, content_type=JSON)

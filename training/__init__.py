@@ -1,0 +1,1 @@
+"""Offline training: neural networks from scratch in NumPy, from a recipe to an artifact."""

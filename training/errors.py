@@ -1,0 +1,20 @@
+"""Everything the training package raises.
+
+TrainingError
+├── RecipeError     a recipe that is missing, has unknown fields or values out of range
+└── DataError       a data set that is missing, damaged or not what it says it is
+
+Messages name the file and the field and end with what to do about it.
+"""
+
+
+class TrainingError(Exception):
+    """Base of every error of this package."""
+
+
+class RecipeError(TrainingError):
+    """A recipe that is missing, has unknown fields or values out of range."""
+
+
+class DataError(TrainingError):
+    """A data set that is missing, damaged or not what it says it is."""
