@@ -72,7 +72,9 @@ def normalize(image: NDArray[np.uint8]) -> Frame:
 def _ground(image: NDArray[np.uint8]) -> int:
     """The shade of the ground: the median of the border pixels."""
     border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-    return int(np.median(border))
+    middle = len(border) // 2
+    border.partition(middle)  # np.median takes ten times as long on so few values
+    return int(border[middle])
 
 
 def _stretch(image: NDArray[np.uint8], ground: int) -> NDArray[np.float32]:

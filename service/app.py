@@ -15,6 +15,7 @@ from service.inference import Inference
 from service.metrics import Metrics
 from service.routes import blueprint
 from service.settings import Settings
+from service.wsgi import REFUSAL
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -47,6 +48,9 @@ def _observe_requests(app: Flask, metrics: Metrics) -> None:
         sent = request.headers.get("X-Request-ID", "")
         g.request_id = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
         metrics.in_flight.inc()
+        refusal = request.environ.get(REFUSAL)
+        if refusal:
+            raise refusal
 
     @app.after_request
     def finish(response: Response) -> Response:

@@ -29,6 +29,10 @@ RequestError
 ├── ImageError              the picture
 │   ├── UnreadableImage
 │   └── ImageTooLarge
+├── ProtocolError           the request itself
+│   ├── MalformedRequest
+│   ├── HeaderTooLarge
+│   └── TargetTooLong
 └── RouteError              the address
     ├── NotFound
     └── MethodNotAllowed
@@ -166,6 +170,22 @@ class ImageTooLarge(ImageError):
     """More pixels than the limit, as its header says."""
 
 
+class ProtocolError(RequestError):
+    """The request itself, before its body."""
+
+
+class MalformedRequest(ProtocolError):
+    """Not HTTP/1.1 (RFC 9112)."""
+
+
+class HeaderTooLarge(ProtocolError):
+    """More header bytes than the limit."""
+
+
+class TargetTooLong(ProtocolError):
+    """A longer path and query than the limit."""
+
+
 class RouteError(RequestError):
     """The address of the request."""
 
@@ -219,6 +239,11 @@ TABLE: dict[type[RequestError], Problem] = {
     BatchTooLarge: Problem(TOO_LARGE, "batch_too_large", "Too many images"),
     UnreadableImage: Problem(UNPROCESSABLE, "unreadable_image", "The image cannot be read"),
     ImageTooLarge: Problem(TOO_LARGE, "image_too_large", "The image has too many pixels"),
+    MalformedRequest: Problem(BAD_REQUEST, "malformed_request", "The request is not HTTP/1.1"),
+    HeaderTooLarge: Problem(
+        Status.REQUEST_HEADER_FIELDS_TOO_LARGE, "header_too_large", "The headers are too large"
+    ),
+    TargetTooLong: Problem(Status.REQUEST_URI_TOO_LONG, "target_too_long", "The path is too long"),
     NotFound: Problem(Status.NOT_FOUND, "not_found", "Nothing is here"),
     MethodNotAllowed: Problem(Status.METHOD_NOT_ALLOWED, "method_not_allowed", "Wrong method"),
 }

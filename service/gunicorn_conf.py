@@ -16,11 +16,9 @@ _settings = Settings.from_env(os.environ)
 
 bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.workers
-threads = _settings.threads
-worker_class = "service.worker.Worker"
+worker_class = "service.worker.EventLoopWorker"
 graceful_timeout = _settings.graceful_timeout
 loglevel = _settings.log_level
-keepalive = 75  # seconds an idle connection is kept, longer than common proxies keep theirs
 control_socket_disable = True  # it fails on a read-only file system, and nobody uses it here
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - heartbeats must not wait for a disk
 

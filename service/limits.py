@@ -22,7 +22,7 @@ def read_body(environ: dict[str, Any], max_bytes: int) -> bytes:
         body: bytes = environ["wsgi.input"].read(max_bytes + 1 if length is None else length)
     except BlockingIOError:  # the socket's receive timeout, set by service/worker.py
         raise ReadTimeout("body", "the body did not arrive in time; send it at once") from None
-    except OSError:  # also what gunicorn raises for malformed chunks
+    except Exception:  # noqa: BLE001 - each WSGI server has its own errors for broken framing
         raise IncompleteBody("body", "the body's chunks are malformed; correct them") from None
     if len(body) > max_bytes:
         raise _too_large(max_bytes)

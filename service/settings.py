@@ -34,13 +34,13 @@ class Settings:
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(8000, "port to listen on", 1, 65_535)
     workers: int = _setting(2, "worker processes", 1, 256)
-    threads: int = _setting(4, "request threads in each worker", 1, 256)
+    threads: int = _setting(4, "threads in each worker, for large requests", 1, 256)
     model: Path | None = _setting(None, "artifact file to serve; goes before the store")
     store: Path | None = _setting(None, "directory of versions whose champion is served")
     max_body_bytes: int = _setting(8 * 2**20, "largest request body", 1_024, 2**30)
     max_batch: int = _setting(1_024, "most images in one request", 1, 65_536)
     max_image_pixels: int = _setting(16 * 10**6, "most pixels of one image", 784, 10**9)
-    read_timeout: int = _setting(10, "seconds a client may be silent within a request", 1, 600)
+    read_timeout: int = _setting(10, "seconds a client may take to send a request", 1, 600)
     graceful_timeout: int = _setting(30, "seconds to finish requests after SIGTERM", 1, 3_600)
     metrics_dir: Path | None = _setting(
         None, "directory of the workers' metrics files, emptied at start; default: a temporary one"

@@ -1,54 +1,105 @@
-"""The gunicorn worker: its threaded one, made to end without dropping anybody."""
+"""The gunicorn worker: an event loop that ends without dropping anybody."""
 
+import asyncio
+import contextlib
 import os
+import signal
 import socket
-import struct
-from types import FrameType
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
-from gunicorn.workers.gthread import ThreadWorker
+import uvloop
+from gunicorn.workers.base import Worker
 
+from service.connection import Connection, Server
 from service.settings import Settings
 
-# struct timeval of SO_RCVTIMEO: seconds and microseconds, both long
-TIMEVAL = struct.Struct("ll")
+TICK_SECONDS = 1.0
+
+# After SIGTERM an idle connection stays open this long: its client may have a
+# request on the way, which is answered with "Connection: close".
+DRAIN_SECONDS = 1.0
 
 
-class Worker(ThreadWorker):
-    """Answers every connection the kernel has accepted, also while it is told to stop.
+class EventLoopWorker(Worker):
+    """Serves one WSGI application on one event loop (uvloop)."""
 
-    The stock worker, on SIGTERM, leaves the listen queue as it is and closes
-    it at the end: whoever had connected but was not yet accepted is reset.
-    """
+    def init_signals(self) -> None:
+        """Leave the signals to the loop; what it does not handle ends the process."""
+        for number in self.SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGABRT, self.handle_abort)
+        signal.signal(signal.SIGWINCH, signal.SIG_IGN)
 
-    def init_process(self) -> None:
-        """Bound how long a silent client may hold a thread, then start as usual.
+    def run(self) -> None:
+        """Serve until told to stop."""
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._serve())
 
-        Accepted sockets inherit the receive timeout of the listener (Linux,
-        socket(7)), so it holds from the first byte of the header on.
-        """
-        seconds = Settings.from_env(os.environ).read_timeout
-        for listener in self.sockets:
-            listener.sock.setsockopt(
-                socket.SOL_SOCKET, socket.SO_RCVTIMEO, TIMEVAL.pack(seconds, 0)
-            )
-        super().init_process()
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGTERM: say so at ``/readyz`` from now on, and begin to stop."""
-        if self.booted:
-            self.wsgi.extensions["health"].draining = True
-        super().handle_exit(sig, frame)
-
-    def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - gunicorn's signature
-        """When the worker stops, empty the listen queue and shut the door behind it."""
-        super().set_accept_enabled(enabled)
-        if not enabled and not self.alive:
-            for listener in self.sockets:
-                self._accept_all(listener)
+    async def _serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        loop.add_signal_handler(signal.SIGTERM, self._begin_stop)
+        loop.add_signal_handler(signal.SIGUSR1, self.log.reopen_files)
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            loop.add_signal_handler(number, partial(os._exit, 0))
+        settings = Settings.from_env(os.environ)
+        with ThreadPoolExecutor(settings.threads) as pool:
+            server = Server(self.wsgi, pool, settings.max_body_bytes, settings.read_timeout)
+            server.tick()
+            factory = partial(Connection, server, loop)
+            doors = [listener.sock.dup() for listener in self.sockets]
+            listeners = [
+                await loop.create_server(factory, sock=listener.sock) for listener in self.sockets
+            ]
+            while not self._stop.is_set() and self.ppid == os.getppid():
+                self.notify()
+                server.tick()
+                await _wait(self._stop, TICK_SECONDS)
+            server.draining = True
+            for listener in listeners:
                 listener.close()
+            for door in doors:
+                await _accept_waiting(door, factory, loop)
+            await self._drain(server, settings.graceful_timeout)
 
-    def _accept_all(self, listener: socket.socket) -> None:
-        waiting = self.nr_conns - 1
-        while self.nr_conns > waiting:
-            waiting = self.nr_conns
-            self.accept(listener)  # returns without one when the queue is empty
+    def _begin_stop(self) -> None:
+        """SIGTERM: say so at ``/readyz`` from now on, and begin to stop."""
+        self.wsgi.extensions["health"].draining = True
+        self._stop.set()
+
+    async def _drain(self, server: Server, seconds: float) -> None:
+        """Let the connections finish, the idle ones a little later."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while server.connections and loop.time() < began + seconds:
+            self.notify()
+            server.tick()
+            if loop.time() > began + DRAIN_SECONDS:
+                server.close_idle()
+            await asyncio.sleep(0.05)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+
+
+async def _accept_waiting(
+    door: socket.socket, factory: partial[Connection], loop: asyncio.AbstractEventLoop
+) -> None:
+    """Let in whoever stands in the listen queue, then shut the door behind the last.
+
+    Closing a listener resets the connections in its queue, whose clients
+    believe that they were let in.
+    """
+    accepted = []
+    with door:
+        door.settimeout(0)
+        while True:
+            try:
+                accepted.append(door.accept()[0])
+            except BlockingIOError:
+                break
+    for client in accepted:
+        await loop.connect_accepted_socket(factory, client)

@@ -1,0 +1,319 @@
+"""HTTP/1.1 connections on an event loop: whole requests in, WSGI calls, whole answers out.
+
+llhttp (through httptools) does the parsing. A request is buffered completely,
+within its limits and its deadline, before the application sees any of it, so
+a slow client costs a buffer and never a thread. Small requests are answered
+at once on the loop; large bodies take long to decode and go to a thread.
+"""
+
+import asyncio
+import io
+import socket
+import struct
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+import httptools
+
+from service import errors, wsgi
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+MAX_HEAD_BYTES = 32_768  # request line and header fields together
+MAX_TARGET_BYTES = 8_190  # of the request line, as common servers have it
+
+INLINE_BODY_BYTES = 8_192  # a JSON image has 3 kB; what is larger is decoded in a thread
+
+IDLE_SECONDS = 75.0  # longer than common proxies keep a connection to a server
+LINGER_SECONDS = 2.0  # for a refused client to stop sending and read why
+
+LINGER_NOT = struct.pack("ii", 1, 0)  # struct linger: on, for no time (socket(7))
+
+NEVER = float("inf")
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@dataclass
+class Server:
+    """What all connections of one worker share."""
+
+    application: "WSGIApplication"
+    pool: ThreadPoolExecutor
+    max_body_bytes: int
+    read_timeout: float
+    connections: "set[Connection]" = field(default_factory=set)
+    draining: bool = False
+    date: str = ""
+
+    def tick(self) -> None:
+        """Once a second: set the clock of the answers, end what is past its deadline."""
+        self.date = formatdate(usegmt=True)
+        for connection in list(self.connections):
+            connection.check_deadline()
+
+    def close_idle(self) -> None:
+        """Close the connections on which nothing is under way."""
+        for connection in list(self.connections):
+            connection.close_if_idle()
+
+
+@dataclass
+class Incoming:
+    """The request that is being read."""
+
+    begun: bool = False
+    target: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytearray = field(default_factory=bytearray)
+    head_bytes: int = 0
+    head_complete: bool = False
+
+
+class Connection(asyncio.Protocol):
+    """One client. Its requests are answered one after the other, in their order."""
+
+    def __init__(self, server: Server, loop: asyncio.AbstractEventLoop) -> None:
+        self._server = server
+        self._loop = loop
+        self._parser = httptools.HttpRequestParser(self)
+        self._waiting: deque[Request] = deque()  # parsed, not yet answered
+        self._busy = False  # a thread is at work on the request before them
+        self._lingering = False  # what still arrives is thrown away
+        self._half_closed = False  # the client will send no more
+        self._deadline = 0.0
+        self._blocked_since = NEVER  # when the client stopped reading its answers
+        self._incoming = Incoming()
+
+    # -- the transport's side -----------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has connected."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's has another base
+        self._server.connections.add(self)
+        self._client = transport.get_extra_info("peername")
+        self._own = transport.get_extra_info("sockname")
+        self._deadline = self._loop.time() + self._server.read_timeout
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why does not matter
+        """The connection is gone, whoever ended it."""
+        self._server.connections.discard(self)
+        self._waiting.clear()
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, which calls the ``on_`` methods below."""
+        if self._lingering:
+            return
+        if not self._incoming.head_complete:
+            self._incoming.head_bytes += len(data)
+        self._feed(data)
+        if not self._incoming.head_complete and self._incoming.head_bytes > MAX_HEAD_BYTES:
+            self._refuse(
+                errors.HeaderTooLarge("headers", f"send headers of at most {MAX_HEAD_BYTES} bytes")
+            )
+
+    def eof_received(self) -> bool:
+        """The client will send no more; an answer under way is still delivered."""
+        self._half_closed = True
+        if self._incoming.begun:
+            self._refuse(errors.IncompleteBody("body", "the request broke off; send all of it"))
+        return self._busy or bool(self._waiting)
+
+    def pause_writing(self) -> None:
+        """The client does not read its answers: take nothing more from it."""
+        self._transport.pause_reading()
+        self._blocked_since = self._loop.time()
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        self._blocked_since = NEVER
+        if not self._busy:
+            self._transport.resume_reading()
+
+    # -- the parser's side --------------------------------------------------
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._decline_upgrade(rest=data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse(self._framing_error())
+
+    def _decline_upgrade(self, rest: bytes) -> None:
+        """Read the request again without its wish for another protocol (RFC 9110, section 7.8).
+
+        Java's HttpClient, for one, asks for HTTP/2 on every first request, and
+        llhttp takes the body of such a request for the other protocol.
+        """
+        old, method = self._incoming, self._parser.get_method()
+        if method == b"CONNECT":
+            self._finish(keep_alive=False)
+            return
+        fields = [
+            f"{key.replace('_', '-')}: {value}\r\n".encode("latin-1")
+            for key, value in old.headers.items()
+            if key not in {"CONNECTION", "UPGRADE"}
+        ]
+        self._incoming = Incoming()
+        self._parser = httptools.HttpRequestParser(self)
+        self._feed(b"%s %s HTTP/1.1\r\n%s\r\n" % (method, old.target, b"".join(fields)) + rest)
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request: from here on its time counts."""
+        self._incoming.begun = True
+        self._deadline = self._loop.time() + self._server.read_timeout
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the request target."""
+        self._incoming.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header field. Names with an underscore could pose as others and are dropped."""
+        if b"_" not in name:
+            key = name.decode("latin-1").upper().replace("-", "_")
+            text = value.decode("latin-1")
+            before = self._incoming.headers.get(key)
+            self._incoming.headers[key] = text if before is None else f"{before},{text}"
+
+    def on_headers_complete(self) -> None:
+        """The head is there: say at once when the rest is not wanted."""
+        self._incoming.head_complete = True
+        if len(self._incoming.target) > MAX_TARGET_BYTES:
+            self._refuse(
+                errors.TargetTooLong("path", f"send a path of at most {MAX_TARGET_BYTES} bytes")
+            )
+        elif int(self._incoming.headers.get("CONTENT_LENGTH") or 0) > self._server.max_body_bytes:
+            self._finish(keep_alive=False)
+        elif self._incoming.headers.get("EXPECT", "").lower() == "100-continue":
+            self._transport.write(CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body; one byte over the limit is enough for the application to see."""
+        if not self._lingering:
+            self._incoming.body += body
+            if len(self._incoming.body) > self._server.max_body_bytes:
+                del self._incoming.body[self._server.max_body_bytes + 1 :]
+                self._finish(keep_alive=False)
+
+    def on_message_complete(self) -> None:
+        """A whole request is there."""
+        if not self._lingering and not self._parser.should_upgrade():
+            self._finish(keep_alive=self._parser.should_keep_alive())
+
+    # -- requests and answers -----------------------------------------------
+
+    def _finish(self, *, keep_alive: bool) -> None:
+        """Answer what was read; without ``keep_alive`` nothing after it is read."""
+        environ = self._environ()
+        self._incoming = Incoming()
+        self._deadline = self._loop.time() + IDLE_SECONDS
+        self._lingering = not keep_alive
+        self._waiting.append(Request(environ, keep_alive))
+        self._answer_waiting()
+
+    def _refuse(self, error: errors.RequestError) -> None:
+        """Let the application answer a request that could not be read."""
+        if not self._lingering:
+            environ = self._environ() | {wsgi.REFUSAL: error, "wsgi.input": io.BytesIO()}
+            self._lingering = True
+            self._waiting.append(Request(environ, keep_alive=False))
+            self._answer_waiting()
+
+    def _framing_error(self) -> errors.RequestError:
+        if self._incoming.head_complete:
+            return errors.IncompleteBody("body", "the body's chunks are malformed; correct them")
+        return errors.MalformedRequest("request", "this is not HTTP/1.1; send a sound request")
+
+    def _answer_waiting(self) -> None:
+        while self._waiting and not self._busy:
+            request = self._waiting.popleft()
+            if len(request.environ["wsgi.input"].getbuffer()) <= INLINE_BODY_BYTES:
+                self._write(request, wsgi.call(self._server.application, request.environ))
+            else:
+                self._answer_in_thread(request)
+
+    def _answer_in_thread(self, request: "Request") -> None:
+        self._busy = True
+        self._transport.pause_reading()
+        application, pool = self._server.application, self._server.pool
+        job = self._loop.run_in_executor(pool, wsgi.call, application, request.environ)
+        job.add_done_callback(partial(self._thread_done, request))
+
+    def _thread_done(self, request: "Request", done: "asyncio.Future[wsgi.Response]") -> None:
+        self._busy = False
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+            self._write(request, done.result())
+            self._answer_waiting()
+
+    def _write(self, request: "Request", response: wsgi.Response) -> None:
+        last = not self._waiting and (self._server.draining or self._half_closed)
+        keep_alive = request.keep_alive and not last
+        lines = [f"HTTP/1.1 {response.status}", f"Date: {self._server.date}"]
+        lines += [f"{name}: {value}" for name, value in response.headers]
+        lines.append(f"Connection: {'keep-alive' if keep_alive else 'close'}")
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        is_head = request.environ["REQUEST_METHOD"] == "HEAD"
+        self._transport.write(head if is_head else head + response.body)
+        if not keep_alive:
+            self._linger()
+
+    def _linger(self) -> None:
+        """Close in steps, so that the answer is not lost in a reset (RFC 9112, section 9.6)."""
+        self._lingering = True
+        self._deadline = self._loop.time() + LINGER_SECONDS
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    def _environ(self) -> wsgi.Environ:
+        incoming, parser = self._incoming, self._parser
+        return wsgi.environment(
+            method=parser.get_method().decode("latin-1") if incoming.head_complete else "GET",
+            target=incoming.target,
+            version=parser.get_http_version(),
+            headers=incoming.headers,
+            body=incoming.body,
+            client=self._client,
+            server=self._own,
+        )
+
+    # -- time ----------------------------------------------------------------
+
+    def check_deadline(self) -> None:
+        """End a connection on which what was due has not come."""
+        now = self._loop.time()
+        if now > self._blocked_since + self._server.read_timeout:
+            self._reset()
+        elif self._busy or now < self._deadline:
+            return
+        elif self._incoming.begun and not self._lingering:
+            self._refuse(
+                errors.ReadTimeout("request", "the request took too long; send it at once")
+            )
+        else:
+            self._transport.abort()
+
+    def _reset(self) -> None:
+        """Drop a client that does not read, and what the kernel still holds for it."""
+        socket_ = self._transport.get_extra_info("socket")
+        socket_.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
+        self._transport.abort()
+
+    def close_if_idle(self) -> None:
+        """Close the connection unless a request is being read or answered."""
+        if not (self._busy or self._incoming.begun or self._waiting or self._lingering):
+            self._transport.close()
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request for the application, and whether another may follow it."""
+
+    environ: wsgi.Environ
+    keep_alive: bool
