@@ -1,15 +1,18 @@
 # Everything a person types. `make help` lists it.
 
 PYTHON ?= python3
-HOST ?= 127.0.0.1
-PORT ?= 8000
-WORKERS ?= 2
+HOST ?= $(or $(DIGITS_HOST),127.0.0.1)
+PORT ?= $(or $(DIGITS_PORT),8000)
+WORKERS ?= $(or $(DIGITS_WORKERS),2)
 RECIPE ?= mlp
+STORE ?= build/store
 
 BIN := .venv/bin
+UV := .venv/uv/bin/uv pip compile --upgrade --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-annotate --quiet pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check train bench lock clean
+.PHONY: help serve test test-recipes check train bench lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -21,24 +24,30 @@ help: ## show this list
 	@touch $@
 
 serve: .venv/serve.stamp ## serve the model on HOST:PORT with WORKERS processes
-	DIGITS_HOST=$(HOST) DIGITS_PORT=$(PORT) DIGITS_WORKERS=$(WORKERS) $(BIN)/python -m service
+	exec env DIGITS_HOST=$(HOST) DIGITS_PORT=$(PORT) DIGITS_WORKERS=$(WORKERS) $(BIN)/python -m service
 
 test: .venv/test.stamp ## run every test that needs no browser, database or container
 	$(BIN)/python -m pytest
+
+test-recipes: .venv/test.stamp ## train the shipped recipe twice on MNIST: same bytes, accuracy (2 min)
+	$(BIN)/python -m pytest tests/recipes
 
 check: .venv/test.stamp ## formatting, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-train: .venv/train.stamp ## run one RECIPE: an artifact in build/store
-	$(BIN)/python -m training train $(RECIPE)
+train: .venv/train.stamp ## run one RECIPE: an artifact in STORE
+	$(BIN)/python -m training train $(RECIPE) --store $(STORE)
 
 bench: .venv/test.stamp ## measure the running service; writes build/bench/service.json
 	$(BIN)/python -m tests.bench.service
 
-lock: .venv/test.stamp ## choose newer versions for requirements/*.txt
-	$(BIN)/python -m tests.project.lock
+lock: ## choose newer versions for requirements/*.txt
+	$(PYTHON) -m venv .venv/uv && .venv/uv/bin/pip install --quiet uv
+	$(UV) -o requirements/serve.txt
+	$(UV) --extra train -o requirements/train.txt
+	$(UV) --extra test -o requirements/test.txt
 
 clean: ## remove everything that was made here
 	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -4,10 +4,13 @@ import argparse
 import json
 import os
 import sys
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model import artifact as artifacts
 from model.artifact import Artifact
@@ -113,15 +116,23 @@ def _predict(arguments: argparse.Namespace) -> None:
     classifier = Classifier.load(locate(arguments.artifact, arguments.store))
     for path in arguments.images:
         try:
-            array = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
-            raise InputError(
-                f"{path}: is not a readable .npy file; save one with np.save"
-            ) from None
-        images = array if array.ndim == 3 else array[np.newaxis]  # noqa: PLR2004 - (N, H, W)
-        for prediction in classifier.classify(images):
+            predictions = classifier.classify(_images(path))
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+        for prediction in predictions:
             refused = f"  refused: {prediction.reason}" if prediction.reason else ""
             print(f"{path}\t{prediction.digit}\t{prediction.confidence:.4f}{refused}")
+
+
+def _images(path: Path) -> NDArray[Any]:
+    """The array (N, H, W) of an .npy file; mapped, so that no header can claim memory."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError, OverflowError, zipfile.BadZipFile):
+        array = None
+    if not isinstance(array, np.ndarray):
+        raise InputError("is not a readable .npy file; save one with numpy.save")
+    return array if array.ndim == 3 else array[np.newaxis]  # noqa: PLR2004 - (N, H, W)
 
 
 if __name__ == "__main__":

@@ -115,10 +115,11 @@ def mlp(*widths: int) -> Architecture:
 
 
 def _layer(item: object) -> Layer:
-    if not isinstance(item, dict) or item.get("type") not in LAYER_TYPES:
+    kind = item.get("type") if isinstance(item, dict) else None
+    if not isinstance(item, dict) or not isinstance(kind, str) or kind not in LAYER_TYPES:
         raise ValueError(f"layer {item!r} must be an object with a type from {sorted(LAYER_TYPES)}")
     fields = {key: value for key, value in item.items() if key != "type"}
     try:
-        return LAYER_TYPES[item["type"]](**fields)
+        return LAYER_TYPES[kind](**fields)
     except TypeError:
         raise ValueError(f"layer {item!r} has a missing or an unknown field") from None

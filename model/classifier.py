@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from model import artifact as artifacts
 from model import normalizer
 from model.artifact import Artifact
-from model.errors import InputError, UnsupportedFormat
+from model.errors import InputError
 from model.network import scale_pixels
 
 Reason: TypeAlias = Literal["low_confidence", "blank"]
@@ -41,11 +41,6 @@ class Classifier:
     """One model, ready: ``Classifier.load(path).classify(images)``."""
 
     def __init__(self, artifact: Artifact) -> None:
-        if artifact.normalizer_version != normalizer.VERSION:
-            raise UnsupportedFormat(
-                f"the model was evaluated with normalizer version {artifact.normalizer_version}, "
-                f"and this release has version {normalizer.VERSION}; train it again"
-            )
         self.artifact = artifact
         self._network = artifact.network
 

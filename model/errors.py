@@ -4,7 +4,7 @@ ModelError
 ├── InputError                  an array that is not an image the classifier can take
 ├── ArtifactError               a file that must not be served
 │   ├── ArtifactNotFound
-│   ├── UnsupportedFormat       written in a format version this release does not read
+│   ├── UnsupportedFormat       of a format or normalizer version this release does not have
 │   └── ArtifactCorrupt
 │       ├── NotCanonical        not a zip, truncated, or not byte for byte what the writer writes
 │       ├── PickledMember       an object array, which only pickle could load
@@ -17,7 +17,8 @@ ModelError
 │       └── GoldenMismatch      the network does not reproduce its own golden logits
 └── StoreError
     ├── VersionNotFound         no such version, or an alias that points nowhere
-    └── VersionExists           versions are immutable
+    ├── VersionExists           versions are immutable
+    └── StoreUnusable           no directory, or one that cannot be written
 
 Messages name the file or the field and end with what to do about it.
 """
@@ -40,7 +41,7 @@ class ArtifactNotFound(ArtifactError):
 
 
 class UnsupportedFormat(ArtifactError):
-    """The format version is not one that this release reads."""
+    """Its format or normalizer version is not one that this release has."""
 
 
 class ArtifactCorrupt(ArtifactError):
@@ -93,3 +94,7 @@ class VersionNotFound(StoreError):
 
 class VersionExists(StoreError):
     """Versions are immutable: another artifact has that number."""
+
+
+class StoreUnusable(StoreError):
+    """There is no directory to write to, or no room in it."""

@@ -51,7 +51,9 @@ def normalize(image: NDArray[np.uint8]) -> Frame:
     Raises InputError when the array is not a non-empty (H, W) uint8 array.
     """
     if image.ndim != 2 or image.dtype != np.uint8 or image.size == 0:  # noqa: PLR2004 - H and W
-        raise InputError(f"an image is a non-empty (H, W) uint8 array, not {image.shape}")
+        raise InputError(
+            f"an image is a non-empty (H, W) uint8 array, not {image.dtype} {image.shape}"
+        )
     ground = _ground(image)
     brighter, darker = int(image.max()) - ground, ground - int(image.min())
     contrast = max(brighter, darker)
@@ -69,15 +71,15 @@ def normalize(image: NDArray[np.uint8]) -> Frame:
     return Frame(_centre(_fit(_crop(ink))), warnings=tuple(warnings))
 
 
-def _ground(image: NDArray[np.uint8]) -> int:
+def _ground(image: NDArray[np.uint8]) -> float:
     """The shade of the ground: the median of the border pixels."""
     border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-    middle = len(border) // 2
+    middle = (len(border) // 2 - 1, len(border) // 2)  # there is always an even number
     border.partition(middle)  # np.median takes ten times as long on so few values
-    return int(border[middle])
+    return float(border[middle[0]]) / 2 + float(border[middle[1]]) / 2
 
 
-def _stretch(image: NDArray[np.uint8], ground: int) -> NDArray[np.float32]:
+def _stretch(image: NDArray[np.uint8], ground: float) -> NDArray[np.float32]:
     """Ground to 0, the brightest pixel to 255."""
     ink: NDArray[np.float32] = image.astype(np.float32)
     ink -= ground

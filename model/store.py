@@ -14,14 +14,15 @@ from typing import Literal, TypeAlias, get_args
 
 from model import artifact as artifacts
 from model.artifact import Artifact
-from model.errors import VersionExists, VersionNotFound
+from model.errors import StoreUnusable, VersionExists, VersionNotFound
 
 Alias: TypeAlias = Literal["champion", "previous"]
 ALIASES: tuple[Alias, ...] = get_args(Alias)
 
 RELEASES = Path(__file__).parent / "releases"
 
-_VERSION_FILE = re.compile(r"digits-([1-9][0-9]{0,8})\.npz")
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+_VERSION_FILE = re.compile(rf"digits-({_NUMBER.pattern})\.npz")
 
 
 class Store:
@@ -38,8 +39,9 @@ class Store:
         return sorted(int(match[1]) for match in matches if match)
 
     def aliases(self) -> Mapping[Alias, int]:
-        """Where every alias that is set points."""
-        return {alias: self.resolve(alias) for alias in ALIASES if (self.root / alias).exists()}
+        """Where the aliases point; one that points nowhere is left out."""
+        targets = {alias: self._target(alias) for alias in ALIASES}
+        return {alias: target for alias, target in targets.items() if target is not None}
 
     def path(self, version: int) -> Path:
         """The file of one version; raises VersionNotFound."""
@@ -52,24 +54,36 @@ class Store:
 
     def resolve(self, alias: Alias) -> int:
         """The version an alias points at; raises VersionNotFound."""
-        try:
-            text = (self.root / alias).read_text("ascii").strip()
-        except (OSError, UnicodeDecodeError):
-            text = ""
-        if not text.isdecimal():
+        target = self._target(alias)
+        if target is None:
             raise VersionNotFound(
                 f"{self.root}: has no {alias}; promote one of its versions {self.versions()}"
             )
-        return int(text)
+        return target
+
+    def create(self) -> None:
+        """Make the directory unless it is there; raises StoreUnusable."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnusable(
+                f"{self.root}: cannot be a store ({error.strerror}); name a directory"
+            ) from None
 
     def publish(self, artifact: Artifact) -> Path:
-        """Add a version; raises VersionExists when another artifact has its number.
+        """Add a version; raises VersionExists when another artifact has its number, StoreUnusable.
 
         Publishing the same artifact again changes nothing.
         """
+        self.create()
         path = self.root / f"digits-{artifact.version}.npz"
         if not path.exists():
-            artifacts.write(path, artifact)
+            try:
+                artifacts.write(path, artifact)
+            except OSError as error:
+                raise StoreUnusable(
+                    f"{path}: cannot be written ({error.strerror}); mend that and publish again"
+                ) from None
         elif path.read_bytes() != artifacts.encode(artifact):
             raise VersionExists(f"{path}: is another artifact; give this one a new version number")
         return path
@@ -80,11 +94,21 @@ class Store:
         The version is read and its golden set replayed first: an alias never
         points at what does not load. Raises ArtifactError or VersionNotFound.
         """
-        artifacts.read(self.path(version))
+        path = self.path(version)
+        found = artifacts.read(path).version
+        if found != version:
+            raise VersionNotFound(f"{path}: holds version {found}; publish version {version} again")
         current = self.aliases().get("champion")
         if current is not None and current != version:
             self._point("previous", current)
         self._point("champion", version)
+
+    def _target(self, alias: Alias) -> int | None:
+        try:
+            text = (self.root / alias).read_text("ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return None
+        return int(text) if _NUMBER.fullmatch(text) else None
 
     def _point(self, alias: Alias, version: int) -> None:
         temporary = self.root / f".{alias}.{os.getpid()}.tmp"

@@ -27,11 +27,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         settings = Settings.from_env(os.environ)
-        Classifier.load(locate(settings.model, settings.store))
+        artifact = Classifier.load(locate(settings.model, settings.store)).artifact
     except (SettingsError, ModelError) as error:
         print(f"digits: cannot start: {error}", file=sys.stderr)
         return 1
-    if not arguments.check:
+    if arguments.check:
+        print(f"digits: can serve {artifact.name} version {artifact.version}, {artifact.digest()}")
+    else:
         os.execv(sys.executable, [sys.executable, *GUNICORN])  # noqa: S606 - fixed words
     return 0
 

@@ -14,7 +14,8 @@ from service.settings import Settings
 
 _settings = Settings.from_env(os.environ)
 
-bind = f"{_settings.host}:{_settings.port}"
+_host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host  # IPv6, RFC 3986
+bind = f"{_host}:{_settings.port}"
 workers = _settings.workers
 worker_class = "service.worker.EventLoopWorker"
 graceful_timeout = _settings.graceful_timeout

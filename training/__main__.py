@@ -18,6 +18,8 @@ from training.release import build
 
 OUTPUT = Path("build/store")
 
+INTERRUPTED = 130  # as shells say it: 128 + SIGINT
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status, 1 when it could not be done."""
@@ -27,6 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (TrainingError, ModelError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("stopped; nothing was published", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 
@@ -56,10 +61,12 @@ def _parser() -> argparse.ArgumentParser:
 def _train(arguments: argparse.Namespace) -> None:
     recipe = load_recipe(arguments.recipe)
     mnist = dataset.load_mnist(arguments.data or dataset.find_folder())
+    store = Store(arguments.store)
+    store.create()  # before the work, not after it
     began = time.perf_counter()
     artifact = build(recipe, mnist)
     seconds = time.perf_counter() - began
-    path = Store(arguments.store).publish(artifact)
+    path = store.publish(artifact)
     test = artifact.evaluation["mnist_test"]
     low, high = test["interval_95"]
     print(

@@ -5,13 +5,16 @@ trained model always says how to train it again.
 """
 
 import dataclasses
+import math
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from model.architecture import CLASSES, FRAME_SIDE, Architecture, mlp
+from model.architecture import CLASSES, FRAME_SIDE, MAX_WIDTH, Architecture, mlp
 from training.errors import RecipeError
+
+MAX_WHOLE_FLOAT = 2**53  # beyond it, float64 has no place for every whole number
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -34,11 +37,13 @@ class OptimizerConfig:
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        _require(self.learning_rate > 0, "optimizer.learning_rate", "above 0")
+        _require(0 < self.learning_rate < math.inf, "optimizer.learning_rate", "above 0 and finite")
         _require(0 <= self.beta1 < 1, "optimizer.beta1", "from 0 to below 1")
         _require(0 <= self.beta2 < 1, "optimizer.beta2", "from 0 to below 1")
-        _require(self.epsilon > 0, "optimizer.epsilon", "above 0")
-        _require(self.weight_decay >= 0, "optimizer.weight_decay", "0 or more")
+        _require(0 < self.epsilon < math.inf, "optimizer.epsilon", "above 0 and finite")
+        _require(
+            0 <= self.weight_decay < math.inf, "optimizer.weight_decay", "0 or more and finite"
+        )
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,9 @@ class Recipe:
         _require(self.version >= 1, "version", "1 or more")
         _require(self.seed >= 0, "seed", "0 or more")
         _require(
-            all(width >= 1 for width in self.hidden), "hidden", "a list of widths of 1 or more"
+            all(1 <= width <= MAX_WIDTH for width in self.hidden),
+            "hidden",
+            f"a list of widths from 1 to {MAX_WIDTH}",
         )
         _require(self.epochs >= 1, "epochs", "1 or more")
         _require(self.batch_size >= 1, "batch_size", "1 or more")
@@ -113,7 +120,7 @@ def load_recipe(name: str) -> Recipe:
     except OSError:
         known = ", ".join(sorted(found.stem for found in RECIPES.glob("*.toml")))
         raise RecipeError(f"there is no recipe {name!r}; choose one of: {known}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # not TOML, not UTF-8, or a number of thousands of digits
         raise RecipeError(f"{path}: is not TOML ({error}); correct it") from None
     try:
         sections = {"optimizer": OptimizerConfig, "augmentation": AugmentationConfig}
@@ -131,7 +138,9 @@ def _build(cls: type[_Section], values: object, prefix: str) -> _Section:
         raise RecipeError(f"{prefix.rstrip('.')} must be a table; correct it in the recipe")
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for name in values.keys() - fields.keys():
-        raise RecipeError(f"{prefix}{name} is not a field; the fields are: {', '.join(fields)}")
+        raise RecipeError(
+            f"{ascii(prefix + name)[1:-1]} is not a field; the fields are: {', '.join(fields)}"
+        )
     required = {name for name, field in fields.items() if field.default is dataclasses.MISSING}
     for name in sorted(required - values.keys()):
         raise RecipeError(f"{prefix}{name} is missing; add it to the recipe")
@@ -141,6 +150,7 @@ def _build(cls: type[_Section], values: object, prefix: str) -> _Section:
 def _typed(kind: Any, value: Any, field: str) -> Any:  # noqa: ANN401 - any TOML value
     """``value`` as the annotated type of its field; a whole number will do for a float."""
     if kind is float and type(value) is int:
+        _require(abs(value) < MAX_WHOLE_FLOAT, field, f"below {MAX_WHOLE_FLOAT}")
         return float(value)
     if kind == tuple[int, ...]:
         _require(

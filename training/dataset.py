@@ -5,6 +5,7 @@ import hashlib
 import math
 import os
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +50,7 @@ class Mnist:
     """The two halves of MNIST as published.
 
     writers: (N,) the writer of each training image, None where not known.
-    digests: SHA-256 of every uncompressed file, by file name.
+    digests: SHA-256 of every file, by name, the IDX files uncompressed.
     """
 
     train: Digits
@@ -81,9 +82,13 @@ def load_mnist(folder: Path) -> Mnist:
         data = _read_file(folder, name)
         digests[name] = hashlib.sha256(data).hexdigest()
         arrays[part] = parse_idx(data, name)
-    train = _digits(arrays["train_images"], arrays["train_labels"], "train")
-    test = _digits(arrays["test_images"], arrays["test_labels"], "t10k")
-    return Mnist(train, test, _read_writers(folder / WRITERS, len(train)), digests)
+    train = _digits(arrays, "train_images", "train_labels")
+    test = _digits(arrays, "test_images", "test_labels")
+    writers = folder / WRITERS
+    if not writers.exists():
+        return Mnist(train, test, None, digests)
+    digests[WRITERS] = hashlib.sha256(writers.read_bytes()).hexdigest()
+    return Mnist(train, test, _read_writers(writers, len(train)), digests)
 
 
 def parse_idx(data: bytes, name: str) -> NDArray[np.uint8]:
@@ -98,7 +103,10 @@ def parse_idx(data: bytes, name: str) -> NDArray[np.uint8]:
         raise DataError(
             f"{name}: {len(data) - start} bytes follow a header that claims {shape}; fetch it again"
         )
-    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+    try:
+        return np.frombuffer(data[start:], np.uint8).reshape(shape)
+    except ValueError:  # more axes, or longer ones, than an array can have
+        raise DataError(f"{name}: no array has {len(shape)} such axes; fetch it again") from None
 
 
 def split(mnist: Mnist, fraction: float, rng: np.random.Generator) -> tuple[Digits, Digits, str]:
@@ -125,35 +133,38 @@ def split(mnist: Mnist, fraction: float, rng: np.random.Generator) -> tuple[Digi
 
 def _read_file(folder: Path, name: str) -> bytes:
     plain, packed = folder / name, folder / f"{name}.gz"
+    path = plain if plain.exists() else packed
     try:
-        if plain.exists():
-            return plain.read_bytes()
-        return gzip.decompress(packed.read_bytes())
+        data = path.read_bytes()
+        return gzip.decompress(data) if path is packed else data
     except FileNotFoundError:
         raise DataError(f"{plain}[.gz]: there is no such file; fetch MNIST's IDX files") from None
     except (OSError, EOFError, zlib.error):
-        raise DataError(f"{packed}: is damaged; fetch it again") from None
+        raise DataError(f"{path}: is damaged or no file; fetch it again") from None
 
 
-def _digits(images: NDArray[np.uint8], labels: NDArray[np.uint8], part: str) -> Digits:
+def _digits(arrays: Mapping[str, NDArray[np.uint8]], images_of: str, labels_of: str) -> Digits:
+    images, labels = arrays[images_of], arrays[labels_of]
     if images.shape[1:] != (FRAME_SIDE, FRAME_SIDE):
-        raise DataError(f"{part} images: have shape {images.shape}, not (N, 28, 28)")
+        raise DataError(f"{FILES[images_of]}: has shape {images.shape}, not (N, 28, 28)")
     if labels.shape != images.shape[:1] or len(labels) == 0:
-        raise DataError(f"{part}: {labels.shape} labels do not fit {len(images)} images")
+        raise DataError(
+            f"{FILES[labels_of]}: has shape {labels.shape}, which does not fit the "
+            f"{len(images)} images of {FILES[images_of]}"
+        )
     wrong = np.flatnonzero(labels >= CLASSES)
     if len(wrong):
-        raise DataError(f"{part} labels: row {wrong[0]} is {labels[wrong[0]]}, not a digit 0-9")
+        row = wrong[0]
+        raise DataError(f"{FILES[labels_of]}: row {row} is {labels[row]}, not a digit 0-9")
     return Digits(images, labels)
 
 
-def _read_writers(path: Path, images: int) -> NDArray[np.integer] | None:
-    if not path.exists():
-        return None
+def _read_writers(path: Path, images: int) -> NDArray[np.integer]:
     try:
-        with np.load(path, allow_pickle=False) as members:
-            writers: NDArray[np.integer] = members["train_writer"]
-    except (OSError, ValueError, KeyError, EOFError, zlib.error):
+        with path.open("rb") as file:
+            writers: NDArray[np.integer] = np.load(file, allow_pickle=False)["train_writer"]
+    except Exception:  # noqa: BLE001 - numpy and zipfile raise whatever damage makes them trip over
         raise DataError(f"{path}: has no readable train_writer; fetch it again") from None
     if writers.shape != (images,):
-        raise DataError(f"{path}: {len(writers)} writers do not fit {images} training images")
+        raise DataError(f"{path}: {writers.shape} writers do not fit {images} training images")
     return writers

@@ -2,7 +2,8 @@
 
 TrainingError
 ├── RecipeError     a recipe that is missing, has unknown fields or values out of range
-└── DataError       a data set that is missing, damaged or not what it says it is
+├── DataError       a data set that is missing, damaged or not what it says it is
+└── DivergedError   a loss that is no number any more
 
 Messages name the file and the field and end with what to do about it.
 """
@@ -18,3 +19,7 @@ class RecipeError(TrainingError):
 
 class DataError(TrainingError):
     """A data set that is missing, damaged or not what it says it is."""
+
+
+class DivergedError(TrainingError):
+    """A loss that is no number any more."""

@@ -60,7 +60,7 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     middle = share + z2 / (2 * trials)
     half = Z_95 * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
     scale = 1 + z2 / trials
-    return (middle - half) / scale, (middle + half) / scale
+    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
 
 
 def calibrate(logits: FloatArray, labels: NDArray[np.uint8]) -> Confidence:

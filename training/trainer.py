@@ -1,5 +1,7 @@
 """The training loop: batches in, a trained network out."""
 
+import math
+
 import numpy as np
 
 from model.network import Network, scale_pixels
@@ -7,6 +9,7 @@ from training.augmentation import random_affine
 from training.backprop import loss_and_gradients
 from training.config import Recipe
 from training.dataset import Digits
+from training.errors import DivergedError
 from training.evaluation import accuracy, all_logits
 from training.initializers import he_normal, named_views
 from training.optimizers import AdamW, cosine
@@ -23,7 +26,7 @@ def train(
     """Train a network as ``recipe`` says; returns it with the record of its epochs.
 
     All randomness comes from ``rng``: the same recipe, data, seed and kind of
-    machine give the same parameters, bit for bit.
+    machine give the same parameters, bit for bit. Raises DivergedError.
     """
     initial, shuffle, augment = rng.spawn(3)
     architecture = recipe.architecture
@@ -43,6 +46,10 @@ def train(
             if recipe.augmentation.enabled:
                 frames = random_affine(frames, recipe.augmentation, augment)
             loss, _ = loss_and_gradients(network, scale_pixels(frames), batch.labels, gradients)
+            if not math.isfinite(loss):
+                raise DivergedError(
+                    f"the loss is {loss} in epoch {number}; lower optimizer.learning_rate"
+                )
             rate = cosine(optimizer.step, recipe.epochs * steps, recipe.optimizer.learning_rate)
             optimizer.update(vector, gradient, rate)
             losses.append(loss)

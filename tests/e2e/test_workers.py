@@ -1,0 +1,109 @@
+"""Several workers, killed and replaced: what is counted stays right."""
+
+import contextlib
+import http.client
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.server import Server, running, wait_for
+from tests.service.cases import pixels_json, png
+
+WORKERS = 3
+SLOW_PNG = png(np.tile(np.eye(100), (40, 40)) * 255)  # 16 million pixels
+BLANK = pixels_json(np.zeros(784, int).tolist())
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with running(tmp_path / "log", workers=WORKERS, metrics_dir=tmp_path / "metrics") as server:
+        wait_for("all workers run", lambda: len(server.workers()) == WORKERS)
+        yield server
+
+
+def samples(server: Server) -> dict[tuple[str, ...], float]:
+    with server.client() as client:
+        text = client.get("/metrics").body.decode()
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def predict(server: Server, times: int) -> None:
+    for _ in range(times):  # a connection each, so that all workers get some
+        with server.client() as client:
+            assert client.predict(BLANK, "application/json").status == 200
+
+
+def kill_workers(server: Server, pids: list[int]) -> None:
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(
+        "the killed workers are replaced",
+        lambda: len(server.workers()) == WORKERS and not set(pids) & set(server.workers()),
+    )
+
+
+def is_counter(name: str) -> bool:
+    return name.endswith(("_total", "_count", "_bucket", "_sum"))
+
+
+def test_every_worker_tells_of_all_requests(server: Server) -> None:
+    predict(server, 60)
+    for _ in range(10):
+        assert samples(server)["digits_requests_total", "/predict", "200"] == 60
+
+
+def test_counters_never_go_backwards_when_workers_are_killed(server: Server) -> None:
+    predict(server, 60)
+    before = samples(server)
+    kill_workers(server, server.workers()[:1])
+    kill_workers(server, server.workers())
+    predict(server, 30)
+    after = samples(server)
+    assert all(after[key] >= before[key] for key in before if is_counter(key[0]))
+    assert after["digits_requests_total", "/predict", "200"] == 90
+
+
+def keep_busy(server: Server, enough: threading.Event) -> None:
+    with contextlib.suppress(OSError, http.client.HTTPException), server.client() as client:
+        while not enough.is_set():
+            client.predict(SLOW_PNG, "image/png")
+
+
+def test_the_gauges_of_dead_workers_vanish(server: Server) -> None:
+    enough = threading.Event()
+    senders = [threading.Thread(target=keep_busy, args=(server, enough)) for _ in range(4)]
+    for sender in senders:
+        sender.start()
+    wait_for(
+        "requests are in flight beside the asking one",
+        lambda: samples(server)["digits_requests_in_flight",] > 1,
+    )
+    kill_workers(server, server.workers())
+    enough.set()
+    for sender in senders:
+        sender.join()
+    assert samples(server)["digits_requests_in_flight",] == 1
+
+
+def test_files_do_not_pile_up_as_workers_come_and_go(server: Server, tmp_path: Path) -> None:
+    for _ in range(3):
+        predict(server, 60)
+        kill_workers(server, server.workers())
+    predict(server, 60)
+    slots = {path.stem.rpartition("_")[2] for path in (tmp_path / "metrics").iterdir()}
+    assert slots <= {str(slot) for slot in range(WORKERS)}
+
+
+def test_a_killed_worker_fails_nobody_else(server: Server) -> None:
+    kill_workers(server, server.workers()[:1])
+    predict(server, 30)

@@ -1,0 +1,182 @@
+"""The commands of ``python -m model``, run as a user runs them."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.artifact import Artifact
+from model.classifier import Classifier
+from model.store import Store
+from tests.helpers import assert_one_line_error, run_module, synthetic_mnist, table
+from tests.model.forge import npy, npy_text
+
+IMAGES = synthetic_mnist().test.images
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_artifact: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store whose champion is version 1, a damaged file, and images good and bad."""
+    folder = tmp_path_factory.mktemp("model")
+    store = Store(folder / "store")
+    store.publish(tiny_artifact)
+    store.publish(dataclasses.replace(tiny_artifact, version=2))
+    store.promote(1)
+    Store(folder / "new").publish(tiny_artifact)
+    Store(folder / "blocked").publish(tiny_artifact)
+    (folder / "blocked" / "champion").mkdir()
+    (folder / "damaged.npz").write_bytes(store.path(1).read_bytes()[:-1])
+    np.save(folder / "one.npy", IMAGES[0])
+    np.save(folder / "three.npy", IMAGES[:3])
+    np.save(folder / "blank.npy", np.zeros((40, 30), np.uint8))
+    np.save(folder / "floats.npy", np.zeros((28, 28)))
+    np.save(folder / "number.npy", np.array(7, np.uint8))
+    np.save(folder / "none.npy", IMAGES[:0])
+    np.save(folder / "objects.npy", np.array([{}], object), allow_pickle=True)
+    np.savez(folder / "several.npz", a=IMAGES[0])
+    (folder / "text.npy").write_bytes(b"not an array")
+    (folder / "empty.npy").write_bytes(b"")
+    (folder / "half.npz").write_bytes((folder / "several.npz").read_bytes()[:200])
+    (folder / "cut.npy").write_bytes((folder / "one.npy").read_bytes()[:-1])
+    (folder / "header.npy").write_bytes(npy_text("{"))
+    (folder / "claims_2_eb.npy").write_bytes(npy("|u1", (2**61,), b""))
+    return folder
+
+
+def test_list_shows_versions_and_aliases(folder: Path) -> None:
+    run = run_module("model", "list", "--store", folder / "store")
+    assert run.returncode == 0
+    assert run.stdout.splitlines() == [
+        f"1\t{folder}/store/digits-1.npz\tchampion",
+        f"2\t{folder}/store/digits-2.npz",
+    ]
+
+
+def test_show_prints_the_champions_card_as_json(folder: Path, tiny_artifact: Artifact) -> None:
+    run = run_module("model", "show", "--store", folder / "store")
+    card = json.loads(run.stdout)
+    assert card["path"] == f"{folder}/store/digits-1.npz"
+    assert card["model"] == {"name": "digits", "version": 1, "digest": tiny_artifact.digest()}
+    assert card["parameters"] == 784 * 16 + 16 + 16 * 10 + 10
+    assert card["architecture"] == tiny_artifact.architecture.to_json()
+    assert card["training"] == tiny_artifact.training
+    assert card["evaluation"] == tiny_artifact.evaluation
+
+
+def test_show_takes_a_file_too(folder: Path) -> None:
+    run = run_module("model", "show", folder / "store" / "digits-2.npz")
+    assert json.loads(run.stdout)["model"]["version"] == 2
+
+
+def test_the_store_may_be_named_in_the_environment(folder: Path) -> None:
+    run = run_module("model", "verify", environ={"DIGITS_STORE": f"{folder}/store"})
+    assert run.stdout.startswith(f"{folder}/store/digits-1.npz: sound")
+
+
+def test_verify_says_what_was_checked(folder: Path, tiny_artifact: Artifact) -> None:
+    run = run_module("model", "verify", folder / "store" / "digits-1.npz")
+    assert run.returncode == 0
+    assert run.stdout == (
+        f"{folder}/store/digits-1.npz: sound, digits version 1, {tiny_artifact.digest()}, "
+        "16 golden images replayed\n"
+    )
+
+
+def test_promote_makes_a_champion_and_a_previous(folder: Path, tiny_artifact: Artifact) -> None:
+    store = Store(folder / "promoted")
+    store.publish(tiny_artifact)
+    store.publish(dataclasses.replace(tiny_artifact, version=2))
+    for number in ("1", "2"):
+        run = run_module("model", "promote", number, "--store", store.root)
+        assert run.stdout == f"champion is version {number}\n"
+    assert store.aliases() == {"champion": 2, "previous": 1}
+
+
+def test_predict_prints_a_line_an_image(folder: Path, tiny_artifact: Artifact) -> None:
+    run = run_module(
+        "model",
+        "predict",
+        *(folder / name for name in ("one.npy", "three.npy", "blank.npy")),
+        "--artifact",
+        folder / "store" / "digits-1.npz",
+    )
+    lines = [line.split("\t") for line in run.stdout.splitlines()]
+    names = ["one.npy", "three.npy", "three.npy", "three.npy", "blank.npy"]
+    assert [line[0] for line in lines] == [f"{folder}/{name}" for name in names]
+    expected = Classifier(tiny_artifact).classify(IMAGES[:3])
+    assert [int(line[1]) for line in lines[1:4]] == [one.digit for one in expected]
+    assert float(lines[0][2].split()[0]) == pytest.approx(expected[0].confidence, abs=1e-4)
+    assert lines[4][2].endswith("refused: blank")
+
+
+FAILURES = {
+    "show a missing file": (["show", "{folder}/none.npz"], ["none.npz", "no such file"]),
+    "show a directory": (["show", "{folder}"], ["not a regular file"]),
+    "verify a damaged file": (["verify", "{folder}/damaged.npz"], ["damaged.npz", "train it"]),
+    "verify a store without champion": (
+        ["verify", "--store", "{folder}/new"],
+        ["has no champion", "promote"],
+    ),
+    "promote a version that is not there": (
+        ["promote", "9", "--store", "{folder}/store"],
+        ["no version 9", "[1, 2]"],
+    ),
+    "promote in a store that is not there": (
+        ["promote", "1", "--store", "{folder}/nowhere"],
+        ["no version 1"],
+    ),
+    "promote where a directory is in the way": (
+        ["promote", "1", "--store", "{folder}/blocked"],
+        ["blocked"],
+    ),
+    "predict with a damaged model": (
+        ["predict", "{folder}/one.npy", "--artifact", "{folder}/damaged.npz"],
+        ["damaged.npz"],
+    ),
+    **{
+        f"predict {name}": (
+            ["predict", f"{{folder}}/{name}", "--store", "{folder}/store"],
+            [name],
+        )
+        for name in (
+            "missing.npy",
+            "text.npy",
+            "empty.npy",
+            "cut.npy",
+            "half.npz",
+            "several.npz",
+            "objects.npy",
+            "claims_2_eb.npy",
+            "header.npy",
+            "floats.npy",
+            "number.npy",
+            "none.npy",
+        )
+    },
+}
+
+
+@table("arguments, words", FAILURES)
+def test_a_failure_is_one_line_that_says_what_is_wrong(
+    arguments: list[str], words: list[str], folder: Path
+) -> None:
+    run = run_module("model", *(argument.format(folder=folder) for argument in arguments))
+    assert run.stdout == ""
+    assert_one_line_error(run, *words)
+    assert len(run.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["unknown"], ["promote", "one"], ["predict"]])
+def test_a_command_that_is_misspelt_is_explained(arguments: list[str]) -> None:
+    run = run_module("model", *arguments)
+    assert run.returncode == 2
+    assert run.stderr.startswith("usage: python -m model")
+
+
+def test_help_names_every_command() -> None:
+    run = run_module("model", "--help")
+    assert run.returncode == 0
+    for command in ("list", "show", "verify", "promote", "predict"):
+        assert command in run.stdout

@@ -1,0 +1,69 @@
+"""Who may import whom, read from the source."""
+
+import ast
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.server import ROOT
+
+ALLOWED = {
+    "model": {"model", "numpy"},
+    "training": {"training", "model", "numpy", "tqdm", "threadpoolctl"},
+    "service": {
+        "service",
+        "model",
+        "numpy",
+        "flask",
+        "werkzeug",
+        "PIL",
+        "prometheus_client",
+        "orjson",
+        "gunicorn",
+        "httptools",
+        "uvloop",
+        "_typeshed",
+    },
+}
+
+FREE_OF_FLASK = ["inference", "payloads", "images", "limits", "errors", "wsgi", "connection"]
+
+SOURCES = [path for package in ALLOWED for path in sorted((ROOT / package).glob("*.py"))]
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names of all that a file imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            names.add(node.module or "")
+    return {name.partition(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_package_imports_only_what_it_may(path: Path) -> None:
+    assert imported(path) - sys.stdlib_module_names <= ALLOWED[path.parent.name]
+
+
+@pytest.mark.parametrize("name", FREE_OF_FLASK)
+def test_the_request_pipeline_is_free_of_flask(name: str) -> None:
+    assert not imported(ROOT / "service" / f"{name}.py") & {"flask", "werkzeug"}
+
+
+@pytest.mark.parametrize("name", sorted(ALLOWED))
+def test_no_code_is_exported_under_a_name_that_is_not_there(name: str) -> None:
+    package = __import__(name)
+    for exported in getattr(package, "__all__", []):
+        assert hasattr(package, exported)
+
+
+def test_every_python_package_is_listed_and_typed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    assert set(project["tool"]["setuptools"]["packages"]) == set(ALLOWED)
+    for package in ALLOWED:
+        assert (ROOT / package / "py.typed").exists()

@@ -1,0 +1,41 @@
+"""What may stand in the repository."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.server import ROOT
+
+LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+MEGABYTES = 1_000_000
+
+
+def tracked() -> list[Path]:
+    names = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+    return [ROOT / name for name in names.split("\0") if name and (ROOT / name).exists()]
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_every_locked_requirement_has_hashes_and_no_host(lock: Path) -> None:
+    text = lock.read_text("utf-8")
+    requirements = re.split(r"\n(?=\S)", text.strip())
+    for requirement in requirements:
+        assert re.match(r"[a-z0-9-]+==\S+", requirement)
+        assert "--hash=sha256:" in requirement
+    assert "://" not in text
+
+
+def test_the_locks_agree_with_each_other() -> None:
+    pins = [set(re.findall(r"^\S+==\S+", lock.read_text("utf-8"), re.MULTILINE)) for lock in LOCKS]
+    serve, test, train = pins
+    assert serve <= train <= test
+
+
+def test_no_data_set_and_nothing_big_is_tracked() -> None:
+    for path in tracked():
+        assert path.stat().st_size < 2 * MEGABYTES, path
+        assert "ubyte" not in path.name, path

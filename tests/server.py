@@ -1,0 +1,107 @@
+"""The real service as a test sees it: a process, a port, its log and its signals."""
+
+import errno
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.client import Client
+
+ROOT = Path(__file__).parents[1]
+
+START_SECONDS = 30  # far beyond any start; a bench says how long one takes
+STOP_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running service."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def client(self) -> Client:
+        return Client(self.port)
+
+    def workers(self) -> list[int]:
+        """The processes of the workers."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in children.read_text("ascii").split()]
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_SECONDS)
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_refused(port: int) -> bool:
+    """Whether nobody listens on a port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
+
+
+def clean_environment(**settings: object) -> dict[str, str]:
+    """This environment without any setting of the service but the given ones."""
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith("DIGITS_")
+    }
+    return inherited | {f"DIGITS_{name.upper()}": str(value) for name, value in settings.items()}
+
+
+def launch(log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start the service and do not wait for it."""
+    with log.open("ab") as file:
+        command = [sys.executable, "-m", "service"]
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file)
+
+
+@contextmanager
+def running(log: Path, **settings: object) -> Iterator[Server]:
+    """A service on a free port, ready when this returns, ended when it is left."""
+    port = free_port()
+    process = launch(log, clean_environment(port=port, **settings))
+    server = Server(port, process, log)
+    try:
+        wait_until_ready(server)
+        yield server
+    finally:
+        if process.poll() is None:
+            server.stop()
+
+
+def wait_until_ready(server: Server, seconds: float = START_SECONDS) -> None:
+    """Poll ``/readyz``; raises with the log when the service does not come up."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and server.process.poll() is None:
+        try:
+            with server.client() as client:
+                if client.get("/readyz").status == http.client.OK:
+                    return
+        except OSError:
+            time.sleep(0.005)
+    raise AssertionError(f"the service did not start:\n{server.log.read_text('utf-8')}")
+
+
+def wait_for(condition: str, holds: Callable[[], bool], seconds: float = 20) -> None:
+    """Poll until ``holds()``; raises naming the condition when it never does."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"never happened: {condition}"
+        time.sleep(0.02)

@@ -1,0 +1,162 @@
+"""Bad requests and what each is answered: the error table as its users see it.
+
+Every case is sent through the application in ``test_errors.py`` and through
+real sockets to a real server in ``tests/e2e/test_bad_input.py``.
+"""
+
+import dataclasses
+import io
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from PIL import Image
+
+GOOD = [0] * 784
+
+JSON = {"Content-Type": "application/json"}
+PNG = {"Content-Type": "image/png"}
+JPEG = {"Content-Type": "image/jpeg"}
+
+MAX_BODY_BYTES = 1_000_000  # the limits of the services that the cases are sent to
+MAX_BATCH = 4
+MAX_IMAGE_PIXELS = 1_000_000
+
+
+@dataclass(frozen=True)
+class BadRequest:
+    """One bad request; ``field`` is what the error must name."""
+
+    name: str
+    status: int
+    code: str
+    field: str
+    body: bytes = b""
+    headers: Mapping[str, str] = dataclasses.field(default_factory=lambda: JSON)
+    method: str = "POST"
+    path: str = "/predict"
+
+
+def encode(image: Image.Image, kind: str) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind)
+    return buffer.getvalue()
+
+
+def png(pixels: ArrayLike) -> bytes:
+    return encode(Image.fromarray(np.asarray(pixels, np.uint8)), "PNG")
+
+
+def pixels_json(pixels: object) -> bytes:
+    return json.dumps({"pixels": pixels}).encode()
+
+
+def one_pixel(literal: str, index: int = 7) -> bytes:
+    """784 pixels of which one is written as ``literal``, which need not be JSON."""
+    numbers = ["0"] * 784
+    numbers[index] = literal
+    return f'{{"pixels": [{", ".join(numbers)}]}}'.encode()
+
+
+def huge_png() -> bytes:
+    """A PNG whose header claims 50 000 x 50 000 pixels."""
+    small = png(np.zeros((28, 28)))
+    claim = (50_000).to_bytes(4, "big")
+    header = b"IHDR" + claim + claim + small[24:29]
+    return small[:12] + header + zlib.crc32(header).to_bytes(4, "big") + small[33:]
+
+
+NOISE_PNG = png(np.random.default_rng(5).integers(0, 256, (28, 28)))
+
+BAD_REQUESTS = [
+    BadRequest("empty body", 400, "empty_body", "body"),
+    BadRequest("empty png", 400, "empty_body", "body", headers=PNG),
+    BadRequest(
+        "no content type", 415, "missing_content_type", "Content-Type", pixels_json(GOOD), {}
+    ),
+    BadRequest(
+        "wrong content type",
+        415,
+        "unsupported_media_type",
+        "Content-Type",
+        pixels_json(GOOD),
+        {"Content-Type": "text/plain"},
+    ),
+    BadRequest("wrong method", 405, "method_not_allowed", "method", method="GET"),
+    BadRequest("wrong method on a GET", 405, "method_not_allowed", "method", path="/livez"),
+    BadRequest("wrong path", 404, "not_found", "path", path="/predicts"),
+    BadRequest("not json", 400, "invalid_json", "body", b'{"pixels": [0, 1'),
+    BadRequest("json after json", 400, "invalid_json", "body", pixels_json(GOOD) + b"{}"),
+    BadRequest("not utf-8", 400, "invalid_json", "body", b'{"pixels\xff": []}'),
+    BadRequest("5000 digits", 400, "invalid_json", "body", one_pixel("9" * 5000)),
+    BadRequest("duplicate key", 400, "duplicate_key", "pixels", b'{"pixels": [1], "pixels": [2]}'),
+    BadRequest("10 000 deep", 400, "nested_too_deeply", "body", b"[" * 10_000 + b"]" * 10_000),
+    BadRequest("a list", 422, "wrong_type", "body", b"[1, 2]"),
+    BadRequest("null", 422, "wrong_type", "body", b"null"),
+    BadRequest("an empty object", 422, "missing_field", "pixels", b"{}"),
+    BadRequest("unknown field", 422, "unknown_field", "pixel", b'{"pixel": []}'),
+    BadRequest(
+        "two fields", 422, "ambiguous_body", "instances", b'{"pixels": [], "instances": []}'
+    ),
+    BadRequest("pixels a string", 422, "wrong_type", "pixels", b'{"pixels": "0, 1"}'),
+    BadRequest("783 numbers", 422, "wrong_pixel_count", "pixels", pixels_json(GOOD[1:])),
+    BadRequest("785 numbers", 422, "wrong_pixel_count", "pixels", pixels_json([*GOOD, 0])),
+    BadRequest("no numbers", 422, "wrong_pixel_count", "pixels", pixels_json([])),
+    BadRequest(
+        "a short row", 422, "ragged_rows", "pixels[3]", pixels_json([[0] * 28] * 3 + [[0] * 27])
+    ),
+    BadRequest(
+        "a row that is none", 422, "ragged_rows", "pixels[1]", pixels_json([[0] * 28] + [0] * 27)
+    ),
+    BadRequest("27 rows", 422, "ragged_rows", "pixels", pixels_json([[0] * 28] * 27)),
+    BadRequest("true", 422, "pixel_not_a_number", "pixels[7]", one_pixel("true")),
+    BadRequest("a string", 422, "pixel_not_a_number", "pixels[7]", one_pixel('"0"')),
+    BadRequest("null pixel", 422, "pixel_not_a_number", "pixels[7]", one_pixel("null")),
+    BadRequest("a list pixel", 422, "pixel_not_a_number", "pixels[7]", one_pixel("[0]")),
+    BadRequest("an object pixel", 422, "pixel_not_a_number", "pixels[7]", one_pixel("{}")),
+    BadRequest("NaN", 422, "pixel_not_finite", "pixels[7]", one_pixel("NaN")),
+    BadRequest("Infinity", 422, "pixel_not_finite", "pixels[7]", one_pixel("Infinity")),
+    BadRequest("-Infinity", 422, "pixel_not_finite", "pixels[7]", one_pixel("-Infinity")),
+    BadRequest("1e999", 422, "pixel_not_finite", "pixels[7]", one_pixel("1e999")),
+    BadRequest("-1", 422, "pixel_out_of_range", "pixels[7]", one_pixel("-1")),
+    BadRequest("-0.5", 422, "pixel_out_of_range", "pixels[7]", one_pixel("-0.5")),
+    BadRequest("256", 422, "pixel_out_of_range", "pixels[7]", one_pixel("256")),
+    BadRequest("255.5", 422, "pixel_out_of_range", "pixels[7]", one_pixel("255.5")),
+    BadRequest("400 digits", 422, "pixel_out_of_range", "pixels[7]", one_pixel("9" * 400)),
+    BadRequest(
+        "256 in a row",
+        422,
+        "pixel_out_of_range",
+        "pixels[1][2]",
+        pixels_json([[0] * 28, [0, 0, 256] + [0] * 25] + [[0] * 28] * 26),
+    ),
+    BadRequest("instances a number", 422, "wrong_type", "instances", b'{"instances": 3}'),
+    BadRequest("an instance a number", 422, "wrong_type", "instances[0]", b'{"instances": [3]}'),
+    BadRequest("empty batch", 422, "empty_batch", "instances", b'{"instances": []}'),
+    BadRequest(
+        "too large a batch",
+        413,
+        "batch_too_large",
+        "instances",
+        json.dumps({"instances": [GOOD] * (MAX_BATCH + 1)}).encode(),
+    ),
+    BadRequest(
+        "one bad item",
+        422,
+        "pixel_out_of_range",
+        "instances[1][0]",
+        json.dumps({"instances": [GOOD, [256, *GOOD[1:]]]}).encode(),
+    ),
+    BadRequest("a truncated png", 422, "unreadable_image", "body", NOISE_PNG[:-30], PNG),
+    BadRequest("a png header", 422, "unreadable_image", "body", NOISE_PNG[:20], PNG),
+    BadRequest("a text called png", 422, "unreadable_image", "body", b"I am a text.", PNG),
+    BadRequest("a png called jpeg", 422, "unreadable_image", "body", NOISE_PNG, JPEG),
+    BadRequest("50 000 squared", 413, "image_too_large", "body", huge_png(), PNG),
+    BadRequest(
+        "a pixel too many rows", 413, "image_too_large", "body", png(np.zeros((1001, 1000))), PNG
+    ),
+    BadRequest("over the limit", 413, "body_too_large", "body", b" " * (MAX_BODY_BYTES + 1)),
+]

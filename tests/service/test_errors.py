@@ -1,0 +1,69 @@
+"""Every row of the error table, and what no error may show."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from service import errors
+from tests.service.cases import BAD_REQUESTS, BadRequest
+
+# Only a real connection can break off, fall silent or garble its chunks: tests/e2e.
+ONLY_ON_SOCKETS = {
+    "incomplete_body",
+    "read_timeout",
+    "malformed_request",
+    "header_too_large",
+    "target_too_long",
+}
+
+PROBLEM_FIELDS = {"type", "title", "status", "detail", "code", "request_id", "errors"}
+
+
+@pytest.mark.parametrize("case", BAD_REQUESTS, ids=lambda case: case.name)
+def test_a_bad_request_is_told_what_is_wrong_and_where(
+    client: FlaskClient, case: BadRequest
+) -> None:
+    response = client.open(case.path, method=case.method, data=case.body, headers=case.headers)
+    problem = response.get_json(force=True)
+    assert (response.status_code, problem["code"]) == (case.status, case.code)
+    assert [error["field"] for error in problem["errors"]] == [case.field]
+    assert problem.keys() == PROBLEM_FIELDS
+    assert response.content_type == "application/problem+json"
+    assert problem["status"] == case.status
+    assert problem["request_id"] == response.headers["X-Request-ID"]
+
+
+def test_every_code_has_a_case() -> None:
+    codes = {problem.code for problem in errors.TABLE.values()}
+    assert {case.code for case in BAD_REQUESTS} | ONLY_ON_SOCKETS == codes
+
+
+def test_every_error_class_has_a_row() -> None:
+    def leaves(cls: type[errors.RequestError]) -> set[type[errors.RequestError]]:
+        below = [leaf for child in cls.__subclasses__() for leaf in leaves(child)]
+        return set(below) or {cls}
+
+    assert leaves(errors.RequestError) == set(errors.TABLE)
+
+
+def test_a_wrong_method_is_told_the_right_one(client: FlaskClient) -> None:
+    response = client.delete("/predict")
+    assert response.headers["Allow"] == "OPTIONS, POST"
+
+
+def test_a_failure_of_the_service_shows_nothing_of_it(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    @app.get("/broken")
+    def broken() -> str:
+        raise RuntimeError("secret /etc/path")
+
+    response = app.test_client().get("/broken", headers={"X-Request-ID": "abc-1"})
+    problem = response.get_json(force=True)
+    assert response.status_code == 500
+    assert problem["code"] == "internal_error"
+    assert problem["request_id"] == "abc-1"
+    assert b"secret" not in response.data
+    assert b"Traceback" not in response.data
+    assert "secret /etc/path" in caplog.text
+    assert "abc-1" in caplog.text

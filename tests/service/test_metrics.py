@@ -1,0 +1,55 @@
+"""What is counted, in one process; several are counted in tests/e2e."""
+
+import numpy as np
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.service.cases import JSON, PNG, pixels_json, png
+
+
+def samples(client: FlaskClient) -> dict[tuple[str, ...], float]:
+    """Every sample of /metrics by its name and label values."""
+    text = client.get("/metrics").get_data(as_text=True)
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_requests_are_counted_by_route_template_and_status(client: FlaskClient) -> None:
+    client.get("/livez?x=1")
+    client.get("/no/such/path")
+    client.post("/predict", data=b"", headers=JSON)
+    counted = samples(client)
+    assert counted["digits_requests_total", "/livez", "200"] == 1
+    assert counted["digits_requests_total", "none", "404"] == 1
+    assert counted["digits_requests_total", "/predict", "400"] == 1
+    assert counted["digits_request_duration_seconds_count", "/livez"] == 1
+
+
+def test_predictions_are_counted_by_digit_and_refusals_by_reason(client: FlaskClient) -> None:
+    before = samples(client)
+    client.post("/predict", data=png(np.zeros((28, 28))), headers=PNG)
+    client.post("/predict", data=pixels_json([0] * 784), headers=JSON)
+    after = samples(client)
+    digits = [("digits_predictions_total", str(digit)) for digit in range(10)]
+    assert sum(after[digit] - before[digit] for digit in digits) == 2
+    assert after["digits_rejected_total", "blank"] == 2
+    assert after["digits_confidence_count",] == 2
+    assert after["digits_batch_size_sum",] == 2
+
+
+def test_the_loaded_model_is_a_label(app: Flask, client: FlaskClient) -> None:
+    artifact = app.extensions["health"].classifier.artifact
+    info = ("digits_model_info", artifact.digest(), artifact.name, str(artifact.version))
+    assert samples(client)[info] == 1
+    assert samples(client)["digits_model_load_seconds",] > 0
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/no/such/path", "/predict"])
+def test_nothing_stays_in_flight(client: FlaskClient, path: str) -> None:
+    client.get(path)
+    assert samples(client)["digits_requests_in_flight",] == 1  # the one that asks
