@@ -6,6 +6,8 @@
 ``champion`` is what is served, ``previous`` is where a rollback goes.
 """
 
+import contextlib
+import dataclasses
 import os
 import re
 from collections.abc import Mapping
@@ -88,11 +90,24 @@ class Store:
             raise VersionExists(f"{path}: is another artifact; give this one a new version number")
         return path
 
+    def add(self, artifact: Artifact) -> Path:
+        """Publish under the artifact's own number or, where another has it, under the next free.
+
+        The same model is not stored twice under different numbers.
+        """
+        candidates = [artifact.version, *self.versions()]
+        candidates.append(max(candidates) + 1)
+        for number in candidates:
+            with contextlib.suppress(VersionExists):
+                return self.publish(dataclasses.replace(artifact, version=number))
+        raise VersionExists(f"{self.root}: another process takes its numbers; publish again")
+
     def promote(self, version: int) -> None:
         """Make ``version`` the champion, and the champion ``previous``.
 
         The version is read and its golden set replayed first: an alias never
-        points at what does not load. Raises ArtifactError or VersionNotFound.
+        points at what does not load. Raises ArtifactError, VersionNotFound or
+        StoreUnusable.
         """
         path = self.path(version)
         found = artifacts.read(path).version
@@ -112,8 +127,15 @@ class Store:
 
     def _point(self, alias: Alias, version: int) -> None:
         temporary = self.root / f".{alias}.{os.getpid()}.tmp"
-        temporary.write_text(f"{version}\n", "ascii")
-        temporary.replace(self.root / alias)
+        try:
+            temporary.write_text(f"{version}\n", "ascii")
+            temporary.replace(self.root / alias)
+        except OSError as error:
+            raise StoreUnusable(
+                f"{self.root / alias}: cannot be written ({error.strerror}); mend that first"
+            ) from None
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def locate(model: Path | None = None, store: Path | None = None) -> Path:

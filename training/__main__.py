@@ -66,11 +66,11 @@ def _train(arguments: argparse.Namespace) -> None:
     began = time.perf_counter()
     artifact = build(recipe, mnist)
     seconds = time.perf_counter() - began
-    path = store.publish(artifact)
+    path = store.add(artifact)
     test = artifact.evaluation["mnist_test"]
     low, high = test["interval_95"]
     print(
-        f"{path}\n{artifact.digest()}\n"
+        f"{path}\n{artifacts.read(path).digest()}\n"
         f"{test['correct']} of {test['images']} test images right "
         f"({test['accuracy']:.2%}, 95 % interval {low:.2%} to {high:.2%}), "
         f"trained in {seconds:.0f} s"

@@ -79,6 +79,26 @@ def test_a_version_is_never_rewritten(store: Store, tiny_artifact: Artifact) -> 
     assert contents(store) == before
 
 
+@table(
+    "taken, number, published",
+    {
+        "an empty store": ([], 1, 1),
+        "a free number": ([1], 5, 5),
+        "a taken number": ([1, 2, 10], 1, 11),
+    },
+)
+def test_what_is_added_goes_under_its_own_number_or_the_next_free(
+    taken: list[int], number: int, published: int, tiny_artifact: Artifact, tmp_path: Path
+) -> None:
+    store = Store(tmp_path)
+    for other in taken:
+        store.publish(version(tiny_artifact, other))
+    added = dataclasses.replace(version(tiny_artifact, number), training={"recipe": "another"})
+    for _ in range(2):  # a second time, it is already there
+        assert artifacts.read(store.add(added)).version == published
+    assert store.versions() == sorted({*taken, published})
+
+
 def test_a_version_that_is_not_there_is_said_to_be_missing(store: Store) -> None:
     with pytest.raises(
         errors.VersionNotFound, match=r"no version 3; it has \[1, 2, 10\]"

@@ -162,7 +162,7 @@ def test_a_failure_is_found_before_training_and_said_in_one_line(
     assert len(run.stderr.splitlines()) == 1
 
 
-def test_a_version_that_is_taken_is_left_alone(folder: Path) -> None:
+def test_what_was_trained_is_kept_beside_a_version_that_is_taken(folder: Path) -> None:
     before = (folder / "taken" / "digits-1.npz").read_bytes()
     run = run_module(
         "training",
@@ -173,8 +173,10 @@ def test_a_version_that_is_taken_is_left_alone(folder: Path) -> None:
         "--data",
         folder / "mnist",
     )
-    assert_one_line_error(run, "digits-1.npz", "new version number")
+    assert run.returncode == 0
+    assert str(folder / "taken" / "digits-2.npz") in run.stdout
     assert (folder / "taken" / "digits-1.npz").read_bytes() == before
+    assert artifacts.read(folder / "taken" / "digits-2.npz").version == 2
 
 
 def test_a_run_that_diverges_says_so_and_publishes_nothing(folder: Path, tmp_path: Path) -> None:
