@@ -76,6 +76,8 @@ class Recipe:
 
     version: the integer version of the model it makes. hidden: widths of the
     hidden layers. validation_fraction: share of the training writers held out.
+    blas_threads: small products are slower on two threads than on one, and the
+    order of their sums, so the last bit of the result, depends on the number.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Recipe:
     optimizer: OptimizerConfig
     augmentation: AugmentationConfig = AugmentationConfig()
     validation_fraction: float = 0.1
+    blas_threads: int = 1
 
     def __post_init__(self) -> None:
         _require(self.name.isidentifier(), "name", "a plain identifier such as 'mlp'")
@@ -100,6 +103,7 @@ class Recipe:
         _require(self.epochs >= 1, "epochs", "1 or more")
         _require(self.batch_size >= 1, "batch_size", "1 or more")
         _require(0 < self.validation_fraction < 1, "validation_fraction", "between 0 and 1")
+        _require(self.blas_threads >= 1, "blas_threads", "1 or more")
 
     @property
     def architecture(self) -> Architecture:

@@ -31,7 +31,7 @@ def source_revision() -> str:
     """The git commit of the source, marked when it was changed; ``unknown`` without git."""
     try:
         commit = _git("rev-parse", "HEAD")
-        changed = _git("status", "--porcelain", "--", "model", "training")
+        changed = _git("status", "--porcelain", "--", "model/*.py", "training")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return f"{commit}-changed" if changed else commit

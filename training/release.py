@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from model import normalizer
 from model.architecture import FRAME_SIDE
@@ -25,6 +26,11 @@ def build(recipe: Recipe, mnist: Mnist, *, show_progress: bool = True) -> Artifa
     Temperature and threshold are fitted on held-out writers; the test set is
     read once, at the end, to be reported.
     """
+    with threadpool_limits(recipe.blas_threads, user_api="blas"):
+        return _build(recipe, mnist, show_progress=show_progress)
+
+
+def _build(recipe: Recipe, mnist: Mnist, *, show_progress: bool) -> Artifact:
     split_rng, train_rng, golden_rng = np.random.default_rng(recipe.seed).spawn(3)
     digits, validation, held_out = split(mnist, recipe.validation_fraction, split_rng)
     progress = Progress(recipe.epochs, steps_per_epoch(recipe, digits)) if show_progress else None

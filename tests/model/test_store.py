@@ -251,6 +251,14 @@ def test_an_alias_that_is_a_directory_points_nowhere(store: Store) -> None:
         store.resolve("champion")
 
 
+def test_an_alias_that_cannot_be_moved_is_named_and_left(store: Store) -> None:
+    (store.root / "champion").mkdir()
+    before = sorted(store.root.iterdir())
+    with pytest.raises(errors.StoreUnusable, match="champion"):
+        store.promote(1)
+    assert sorted(store.root.iterdir()) == before
+
+
 @table("content", GARBAGE)
 def test_promoting_mends_an_alias_that_points_nowhere(content: bytes, store: Store) -> None:
     (store.root / "champion").write_bytes(content)

@@ -126,6 +126,7 @@ RANGES: dict[str, tuple[Any, list[object], list[object]]] = {
     "epochs": (TINY_RECIPE, [1, 1000], [0, -1]),
     "batch_size": (TINY_RECIPE, [1, 100_000], [0, -1]),
     "validation_fraction": (TINY_RECIPE, [0.01, 0.99], [0.0, 1.0, -0.1, NAN]),
+    "blas_threads": (TINY_RECIPE, [1, 64], [0, -1]),
     "optimizer.learning_rate": (OPTIMIZER, [1e-9, 1.0], [0.0, -1.0, NAN, INF]),
     "optimizer.beta1": (OPTIMIZER, [0.0, 0.999], [1.0, -0.1, NAN]),
     "optimizer.beta2": (OPTIMIZER, [0.0, 0.999], [1.0, -0.1, NAN]),

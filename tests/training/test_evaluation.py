@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -143,6 +143,8 @@ def test_intervals_are_the_published_ones(
 
 
 @PROPERTY
+@example((0, 7))  # of these two the formula goes past its bounds in the last bit
+@example((20, 20))
 @given(st.integers(1, 100_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_an_interval_holds_its_share_and_stays_a_share(counts: tuple[int, int]) -> None:
     successes, trials = counts

@@ -3,6 +3,7 @@ import json
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from model import normalizer
 from model.artifact import Artifact, decode, encode
@@ -86,7 +87,8 @@ def test_the_record_says_what_was_held_out(writers: int | None, word: str) -> No
 
 def test_both_sets_are_evaluated_and_the_test_set_is_the_tests(artifact: Artifact) -> None:
     assert artifact.evaluation.keys() == {"validation", "mnist_test"}
-    test = evaluate(artifact.network, MNIST.test, artifact.confidence)
+    with threadpool_limits(RECIPE.blas_threads, user_api="blas"):
+        test = evaluate(artifact.network, MNIST.test, artifact.confidence)
     assert artifact.evaluation["mnist_test"] == test
     assert test["accuracy"] > 0.8
 
