@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from model import artifact as artifacts
 from model.artifact import Artifact
 from model.classifier import Classifier
-from model.errors import InputError, ModelError
+from model.errors import InputError, ModelError, VersionNotFound
 from model.store import RELEASES, Store, locate
+
+DEFAULT = "default: DIGITS_MODEL, else the champion of the store"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m model", description="Look after models.")
+    named = os.environ.get("DIGITS_MODEL") or None
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     listing = commands.add_parser("list", help="the versions of the store")
@@ -41,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         ("verify", _verify, "read a model, check all of it and replay its golden set"),
     ):
         command = commands.add_parser(name, help=summary)
-        command.add_argument("artifact", nargs="?", type=Path, help="default: the champion")
+        command.add_argument("artifact", nargs="?", type=Path, default=named, help=DEFAULT)
         command.set_defaults(run=run)
 
     promote = commands.add_parser("promote", help="make a version of the store the champion")
@@ -52,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "images", nargs="+", type=Path, help="uint8 arrays, (H, W) or (N, H, W), saved by numpy"
     )
-    predict.add_argument("--artifact", type=Path, help="default: the champion")
+    predict.add_argument("--artifact", type=Path, default=named, help=DEFAULT)
     predict.set_defaults(run=_predict)
 
     for command in commands.choices.values():
@@ -77,6 +80,8 @@ def _read(arguments: argparse.Namespace) -> tuple[Path, Artifact]:
 def _list(arguments: argparse.Namespace) -> None:
     store = _store(arguments)
     aliases = store.aliases()
+    if not store.versions():
+        raise VersionNotFound(f"{store.root}: has no versions; publish one, or name another store")
     for version in store.versions():
         marks = " ".join(alias for alias, target in aliases.items() if target == version)
         print(f"{version}\t{store.path(version)}\t{marks}".rstrip())

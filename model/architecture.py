@@ -14,9 +14,10 @@ from typing import Any, TypeAlias
 FRAME_SIDE = 28
 CLASSES = 10
 
-# Far above any network this project trains; keeps a forged specification
-# from describing shapes whose product does not fit an index.
+# Far above any network this project trains; keep a forged specification
+# from describing what cannot be computed.
 MAX_WIDTH = 65_536
+MAX_LAYERS = 64
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,8 @@ class Architecture:
 
     def __post_init__(self) -> None:
         dense = [layer for layer in self.layers if isinstance(layer, Dense)]
+        if len(self.layers) > MAX_LAYERS:
+            raise ValueError(f"there are {len(self.layers)} layers, over the {MAX_LAYERS} allowed")
         names = [layer.name for layer in dense]
         if len(set(names)) != len(names):
             raise ValueError(f"layer names must differ: {names}")

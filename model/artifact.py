@@ -12,6 +12,7 @@ import json
 import math
 import os
 import stat
+import uuid
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -86,7 +87,7 @@ def read(path: Path) -> Artifact:
     """
     try:
         status = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # a ValueError for a NUL in the name
         raise errors.ArtifactNotFound(
             f"{path}: there is no such file; name an artifact (.npz) that exists"
         ) from None
@@ -108,17 +109,32 @@ def read(path: Path) -> Artifact:
 
 
 def write(path: Path, artifact: Artifact) -> None:
-    """Write ``artifact`` to ``path`` so that a reader finds all of it or nothing."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Write ``artifact`` to ``path`` so that a reader finds all of it or nothing.
+
+    Raises ArtifactError, before anything is written, for what no reader would take.
+    """
+    data = encode(artifact)
+    decode(data)
+    write_whole(path, data)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Put ``data`` in the place of ``path`` in one step that also survives a power cut."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with temporary.open("wb") as file:
-            file.write(encode(artifact))
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the rename itself
+    finally:
+        os.close(folder)
 
 
 def encode(artifact: Artifact) -> bytes:

@@ -8,7 +8,6 @@
 
 import contextlib
 import dataclasses
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -114,7 +113,7 @@ class Store:
         if found != version:
             raise VersionNotFound(f"{path}: holds version {found}; publish version {version} again")
         current = self.aliases().get("champion")
-        if current is not None and current != version:
+        if current not in {None, version} and current in self.versions():
             self._point("previous", current)
         self._point("champion", version)
 
@@ -126,16 +125,12 @@ class Store:
         return int(text) if _NUMBER.fullmatch(text) else None
 
     def _point(self, alias: Alias, version: int) -> None:
-        temporary = self.root / f".{alias}.{os.getpid()}.tmp"
         try:
-            temporary.write_text(f"{version}\n", "ascii")
-            temporary.replace(self.root / alias)
+            artifacts.write_whole(self.root / alias, f"{version}\n".encode("ascii"))
         except OSError as error:
             raise StoreUnusable(
                 f"{self.root / alias}: cannot be written ({error.strerror}); mend that first"
             ) from None
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def locate(model: Path | None = None, store: Path | None = None) -> Path:

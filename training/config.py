@@ -124,7 +124,10 @@ def load_recipe(name: str) -> Recipe:
     except OSError:
         known = ", ".join(sorted(found.stem for found in RECIPES.glob("*.toml")))
         raise RecipeError(f"there is no recipe {name!r}; choose one of: {known}") from None
-    except ValueError as error:  # not TOML, not UTF-8, or a number of thousands of digits
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # not TOML, not UTF-8, or a number of thousands of digits
         raise RecipeError(f"{path}: is not TOML ({error}); correct it") from None
     try:
         sections = {"optimizer": OptimizerConfig, "augmentation": AugmentationConfig}

@@ -17,7 +17,7 @@ def softmax_cross_entropy(
     probabilities = softmax(logits)
     rows = np.arange(len(labels))
     chosen = probabilities[rows, labels]
-    loss = -float(np.log(np.maximum(chosen, np.finfo(chosen.dtype).tiny)).mean())
+    loss = 0.0 - float(np.log(np.maximum(chosen, np.finfo(chosen.dtype).tiny)).mean())
     probabilities[rows, labels] -= 1
     probabilities /= len(labels)
     return loss, probabilities

@@ -19,7 +19,8 @@ class Epoch:
 class Progress:
     """Loss, accuracy and time left of a run of ``epochs`` times ``steps`` steps."""
 
-    def __init__(self, epochs: int, steps: int, stream: TextIO = sys.stderr) -> None:
+    def __init__(self, epochs: int, steps: int, stream: TextIO | None = None) -> None:
+        stream = stream or sys.stderr
         self._epochs = epochs
         self._stream = stream
         self._live = stream.isatty()

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from model.architecture import MAX_WIDTH, Architecture, Dense, ReLU, mlp
+from model.architecture import MAX_LAYERS, MAX_WIDTH, Architecture, Dense, ReLU, mlp
 from tests.helpers import table
 
 
@@ -104,3 +104,8 @@ DENSE = {"type": "dense", "name": "a", "inputs": 784, "outputs": 10}
 def test_json_that_is_no_architecture_is_refused(value: object, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Architecture.from_json(value)
+
+
+def test_more_layers_than_any_network_has_are_refused() -> None:
+    with pytest.raises(ValueError, match="65 layers, over the 64"):
+        Architecture((Dense("dense1", 784, 10), *[ReLU()] * MAX_LAYERS))

@@ -894,3 +894,27 @@ def test_writing_replaces_what_was_there(tiny_artifact: Artifact, tmp_path: Path
     artifacts.write(path, tiny_artifact)
     assert path.read_bytes() == encode(tiny_artifact)
     assert list(tmp_path.iterdir()) == [path]
+
+
+@table(
+    "changes",
+    {
+        "a whole temperature": {"confidence": Confidence(2, 0.5)},
+        "a name that is no identifier": {"name": "my model"},
+        "no golden images": {
+            "golden_images": np.zeros((0, 28, 28), np.uint8),
+            "golden_logits": np.zeros((0, 10), np.float32),
+        },
+    },
+)
+def test_what_no_reader_would_take_is_not_written(
+    changes: dict[str, Any], tiny_artifact: Artifact, tmp_path: Path
+) -> None:
+    with pytest.raises(errors.ArtifactError):
+        artifacts.write(tmp_path / "a.npz", dataclasses.replace(tiny_artifact, **changes))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_with_a_nul_is_no_file() -> None:
+    with pytest.raises(errors.ArtifactNotFound):
+        artifacts.read(Path("a\0b"))

@@ -304,3 +304,10 @@ def test_a_champion_whose_file_is_gone_is_not_served(store: Store) -> None:
 
 def test_the_bytes_of_a_version_are_the_encoding(store: Store, tiny_artifact: Artifact) -> None:
     assert store.path(2).read_bytes() == encode(version(tiny_artifact, 2))
+
+
+def test_a_champion_whose_file_is_gone_does_not_become_previous(store: Store) -> None:
+    store.promote(1)
+    store.path(1).unlink()
+    store.promote(2)
+    assert store.aliases() == {"champion": 2}
