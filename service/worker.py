@@ -99,7 +99,7 @@ async def _accept_waiting(
         while True:
             try:
                 accepted.append(door.accept()[0])
-            except BlockingIOError:
+            except OSError:  # the queue is empty, or there is no descriptor left
                 break
     for client in accepted:
         await loop.connect_accepted_socket(factory, client)
