@@ -8,7 +8,11 @@ from numpy.typing import NDArray
 from model.architecture import Dense, ReLU
 from model.layers import FloatArray
 from model.network import Network
-from training.gradients import dense_backward, relu_backward
+from training.gradients import (
+    dense_backward_input,
+    dense_backward_parameters,
+    relu_backward,
+)
 from training.losses import softmax_cross_entropy
 
 
@@ -25,15 +29,14 @@ def loss_and_gradients(
     inputs: list[FloatArray] = []
     logits = network.logits(x, record=inputs)
     loss, dout = softmax_cross_entropy(logits, labels)
-    for layer, layer_input in zip(
-        reversed(network.architecture.layers), reversed(inputs), strict=True
-    ):
+    layers = network.architecture.layers
+    for number, layer in reversed(list(enumerate(layers))):
         match layer:
             case Dense():
-                weight = network.parameters[layer.weight]
-                dout, dweight, dbias = dense_backward(dout, layer_input, weight)
-                gradients[layer.weight][...] = dweight
-                gradients[layer.bias][...] = dbias
+                dweight, dbias = gradients[layer.weight], gradients[layer.bias]
+                dense_backward_parameters(dout, inputs[number], dweight, dbias)
+                if number > 0:  # nobody asks for the gradient of the pixels
+                    dout = dense_backward_input(dout, network.parameters[layer.weight])
             case ReLU():
-                dout = relu_backward(dout, layer_input)
+                dout = relu_backward(dout, inputs[number])
     return loss, logits

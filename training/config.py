@@ -76,8 +76,9 @@ class Recipe:
 
     version: the integer version of the model it makes. hidden: widths of the
     hidden layers. validation_fraction: share of the training writers held out.
-    blas_threads: small products are slower on two threads than on one, and the
-    order of their sums, so the last bit of the result, depends on the number.
+    blas_threads: part of the recipe because the order in which BLAS sums, so the
+    last bit of the result, depends on it; what small products gain by a second
+    thread is little, what they lose by it beside another process is much.
     """
 
     name: str
@@ -124,10 +125,8 @@ def load_recipe(name: str) -> Recipe:
     except OSError:
         known = ", ".join(sorted(found.stem for found in RECIPES.glob("*.toml")))
         raise RecipeError(f"there is no recipe {name!r}; choose one of: {known}") from None
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # not TOML, not UTF-8, or a number of thousands of digits
+    # Not TOML, not UTF-8, a number of thousands of digits, or tables in tables without end.
+    except (ValueError, RecursionError) as error:
         raise RecipeError(f"{path}: is not TOML ({error}); correct it") from None
     try:
         sections = {"optimizer": OptimizerConfig, "augmentation": AugmentationConfig}
