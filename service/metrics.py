@@ -37,12 +37,12 @@ BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 def write_under_slot(slot: int) -> None:
     """Name this worker's files after its slot; called once, before any metric is made."""
-    values.ValueClass = values.MultiProcessValue(process_identifier=lambda: slot)  # type: ignore[no-untyped-call]
+    values.ValueClass = values.MultiProcessValue(process_identifier=lambda: slot)
 
 
 def forget_gauges(slot: int, directory: Path) -> None:
     """Drop the live gauges of a worker that has ended; its counters stay."""
-    multiprocess.mark_process_dead(slot, str(directory))  # type: ignore[no-untyped-call]
+    multiprocess.mark_process_dead(slot, str(directory))
 
 
 class Metrics:
@@ -122,5 +122,5 @@ class Metrics:
         if directory is None:
             return generate_latest(self.registry)
         together = CollectorRegistry()
-        multiprocess.MultiProcessCollector(together, directory)  # type: ignore[no-untyped-call]
+        multiprocess.MultiProcessCollector(together, directory)
         return generate_latest(together)

@@ -9,16 +9,21 @@ import math
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from model.architecture import CLASSES, FRAME_SIDE, MAX_WIDTH, Architecture, mlp
 from training.errors import RecipeError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 MAX_WHOLE_FLOAT = 2**53  # beyond it, float64 has no place for every whole number
+
+MAX_ROTATION = 45  # degrees; beyond it a 6 is on its way to a 9
 
 RECIPES = Path(__file__).parent / "recipes"
 
-_Section = TypeVar("_Section")
+_Section = TypeVar("_Section", bound="DataclassInstance")
 
 
 def _require(condition: bool, field: str, rule: str) -> None:  # noqa: FBT001 - a predicate
@@ -59,7 +64,11 @@ class AugmentationConfig:
     shift: float = 0.0
 
     def __post_init__(self) -> None:
-        _require(0 <= self.rotation <= 45, "augmentation.rotation", "0 to 45 degrees")  # noqa: PLR2004
+        _require(
+            0 <= self.rotation <= MAX_ROTATION,
+            "augmentation.rotation",
+            f"0 to {MAX_ROTATION} degrees",
+        )
         _require(0 <= self.scale < 1, "augmentation.scale", "from 0 to below 1")
         _require(0 <= self.shear < 1, "augmentation.shear", "from 0 to below 1")
         _require(0 <= self.shift < FRAME_SIDE, "augmentation.shift", "from 0 to below 28 pixels")
@@ -142,7 +151,7 @@ def _build(cls: type[_Section], values: object, prefix: str) -> _Section:
     """Make a dataclass of a TOML table, naming every unknown, missing or mistyped field."""
     if not isinstance(values, dict):
         raise RecipeError(f"{prefix.rstrip('.')} must be a table; correct it in the recipe")
-    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    fields = {field.name: field for field in dataclasses.fields(cls)}
     for name in values.keys() - fields.keys():
         raise RecipeError(
             f"{ascii(prefix + name)[1:-1]} is not a field; the fields are: {', '.join(fields)}"

@@ -11,7 +11,7 @@ from tests.server import ROOT
 
 ALLOWED = {
     "model": {"model", "numpy"},
-    "training": {"training", "model", "numpy", "tqdm", "threadpoolctl"},
+    "training": {"training", "model", "numpy", "tqdm", "threadpoolctl", "_typeshed"},
     "service": {
         "service",
         "model",

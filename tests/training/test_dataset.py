@@ -51,7 +51,7 @@ def test_what_was_written_is_read(gz: bool, tmp_path: Path) -> None:  # noqa: FB
 
 
 @pytest.mark.parametrize("gz", [True, False], ids=["packed", "plain"])
-def test_digests_are_of_the_uncompressed_files(gz: bool, tmp_path: Path) -> None:  # noqa: FBT001
+def test_digests_are_of_the_uncompressed_files(gz: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a case
     digests = load_mnist(write_idx_folder(tmp_path, MNIST, gz=gz)).digests
     images = hashlib.sha256(idx_bytes(MNIST.train.images)).hexdigest()
     assert digests[TRAIN_IMAGES] == images
