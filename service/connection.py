@@ -3,7 +3,8 @@
 llhttp (through httptools) does the parsing. A request is buffered completely,
 within its limits and its deadline, before the application sees any of it, so
 a slow client costs a buffer and never a thread. Small requests are answered
-at once on the loop; large bodies take long to decode and go to a thread.
+at once on the loop; large bodies and pictures take long to decode and go to a
+thread.
 """
 
 import asyncio
@@ -233,7 +234,7 @@ class Connection(asyncio.Protocol):
     def _answer_waiting(self) -> None:
         while self._waiting and not self._busy:
             request = self._waiting.popleft()
-            if len(request.environ["wsgi.input"].getbuffer()) <= INLINE_BODY_BYTES:
+            if is_quick(request.environ):
                 self._write(request, wsgi.call(self._server.application, request.environ))
             else:
                 self._answer_in_thread(request)
@@ -309,6 +310,15 @@ class Connection(asyncio.Protocol):
         """Close the connection unless a request is being read or answered."""
         if not (self._busy or self._incoming.begun or self._waiting or self._lingering):
             self._transport.close()
+
+
+def is_quick(environ: wsgi.Environ) -> bool:
+    """Whether a request is answered in less time than a thread takes to be woken, or nearly.
+
+    A picture is not: a kilobyte of PNG may hold megapixels.
+    """
+    is_picture = environ.get("CONTENT_TYPE", "").lower().startswith("image/")
+    return not is_picture and len(environ["wsgi.input"].getbuffer()) <= INLINE_BODY_BYTES
 
 
 @dataclass(frozen=True)

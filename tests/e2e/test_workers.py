@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -10,13 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.client import Client
 from tests.server import Server, running, wait_for
-from tests.service.cases import pixels_json, png
+from tests.service.cases import encode, pixels_json
 
 WORKERS = 3
-SLOW_PNG = png(np.tile(np.eye(100), (40, 40)) * 255)  # 16 million pixels
+SLOW_PNG = encode(ImageOps.expand(Image.new("1", (3800, 3800)), 100, fill=1), "PNG")  # 2.5 kB
 BLANK = pixels_json(np.zeros(784, int).tolist())
 
 
@@ -35,6 +38,12 @@ def samples(server: Server) -> dict[tuple[str, ...], float]:
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
+
+
+def in_flight(client: Client) -> float:
+    text = client.get("/metrics").body.decode()
+    (line,) = re.findall(r"^digits_requests_in_flight (.+)$", text, re.MULTILINE)
+    return float(line)
 
 
 def predict(server: Server, times: int) -> None:
@@ -107,3 +116,17 @@ def test_files_do_not_pile_up_as_workers_come_and_go(server: Server, tmp_path: P
 def test_a_killed_worker_fails_nobody_else(server: Server) -> None:
     kill_workers(server, server.workers()[:1])
     predict(server, 30)
+
+
+def test_a_picture_that_takes_long_holds_up_nobody(tmp_path: Path) -> None:
+    """Few bytes, 16 megapixels: other requests are answered while it is in work."""
+    with running(tmp_path / "log", workers=1) as server, server.client() as client:
+        enough = threading.Event()
+        sender = threading.Thread(target=keep_busy, args=(server, enough))
+        sender.start()
+        wait_for("the picture is in work", lambda: in_flight(client) == 2)
+        for _ in range(20):
+            assert client.predict(BLANK, "application/json").status == 200
+        assert in_flight(client) == 2
+        enough.set()
+        sender.join()
