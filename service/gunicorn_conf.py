@@ -43,16 +43,9 @@ def on_starting(_server: Any) -> None:
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Give the worker the lowest slot that no living worker has."""
+    """Give the worker the lowest slot that no living worker has; see service/metrics.py."""
     taken = {living.slot for living in server.WORKERS.values()}
     worker.slot = next(slot for slot in itertools.count() if slot not in taken)
-
-
-def post_fork(_server: Any, worker: Any) -> None:
-    """In the worker, before the application is made."""
-    from service import metrics
-
-    metrics.write_under_slot(worker.slot)
 
 
 def child_exit(_server: Any, worker: Any) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -20,6 +21,9 @@ TICK_SECONDS = 1.0
 # request on the way, which is answered with "Connection: close".
 DRAIN_SECONDS = 1.0
 
+# The listen queue counts as empty when nobody has come for this long.
+QUIET_SECONDS = 0.01
+
 
 class EventLoopWorker(Worker):
     """Serves one WSGI application on one event loop (uvloop)."""
@@ -30,6 +34,18 @@ class EventLoopWorker(Worker):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGABRT, self.handle_abort)
         signal.signal(signal.SIGWINCH, signal.SIG_IGN)
+
+    def load_wsgi(self) -> None:
+        """Make the application.
+
+        Not earlier: until ``init_signals`` has run, a worker has its master's
+        handlers and would lose a SIGTERM.
+        """
+        from service import metrics  # noqa: PLC0415 - the master has no use for what it imports
+
+        if metrics.DIRECTORY_VARIABLE in os.environ:
+            metrics.write_under_slot(self.slot)  # given by gunicorn_conf.pre_fork
+        super().load_wsgi()
 
     def run(self) -> None:
         """Serve until told to stop."""
@@ -59,8 +75,8 @@ class EventLoopWorker(Worker):
             server.draining = True
             for listener in listeners:
                 listener.close()
-            for door in doors:
-                await _accept_waiting(door, factory, loop)
+            for client in [client for door in doors for client in _accept_last(door)]:
+                await loop.connect_accepted_socket(factory, client)
             await self._drain(server, settings.graceful_timeout)
 
     def _begin_stop(self) -> None:
@@ -72,12 +88,14 @@ class EventLoopWorker(Worker):
         """Let the connections finish, the idle ones a little later."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        while server.connections and loop.time() < began + seconds:
+        while loop.time() < began + seconds:
             self.notify()
             server.tick()
             if loop.time() > began + DRAIN_SECONDS:
                 server.close_idle()
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # also for a connection that was just let in to show up
+            if not server.connections:
+                break
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
@@ -85,21 +103,21 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
         await asyncio.wait_for(event.wait(), seconds)
 
 
-async def _accept_waiting(
-    door: socket.socket, factory: partial[Connection], loop: asyncio.AbstractEventLoop
-) -> None:
+def _accept_last(door: socket.socket) -> list[socket.socket]:
     """Let in whoever stands in the listen queue, then shut the door behind the last.
 
     Closing a listener resets the connections in its queue, whose clients
-    believe that they were let in.
+    believe that they were let in. Nobody is answered here meanwhile, so those
+    who wait for an answer before they connect again have all arrived when it
+    has been quiet for a while. What is left is the microsecond between the
+    last look at the queue and its end.
     """
     accepted = []
-    with door:
-        door.settimeout(0)
-        while True:
-            try:
-                accepted.append(door.accept()[0])
-            except OSError:  # the queue is empty, or there is no descriptor left
-                break
-    for client in accepted:
-        await loop.connect_accepted_socket(factory, client)
+    patience_ends = time.monotonic() + 10 * QUIET_SECONDS
+    while True:
+        door.settimeout(QUIET_SECONDS if time.monotonic() < patience_ends else 0)
+        try:
+            accepted.append(door.accept()[0])
+        except OSError:  # it is quiet, or there is no descriptor left
+            door.close()
+            return accepted

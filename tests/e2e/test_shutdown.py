@@ -2,13 +2,22 @@
 
 import http.client
 import threading
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.server import is_refused, running, wait_for
+from tests.server import (
+    Server,
+    clean_environment,
+    free_port,
+    is_refused,
+    launch,
+    running,
+    wait_for,
+)
 from tests.service.cases import pixels_json
 
 CLIENTS = 16
@@ -21,7 +30,7 @@ class Tally:
     """What became of one client's requests."""
 
     answered: int = 0
-    dropped: int = 0
+    dropped: list[str] = field(default_factory=list)
 
 
 def send_until_refused(port: int, tally: Tally, *, keep_alive: bool) -> None:
@@ -42,8 +51,8 @@ def send_until_refused(port: int, tally: Tally, *, keep_alive: bool) -> None:
                 connection.request("POST", "/predict", BODY, HEADERS)
                 response = connection.getresponse()
                 response.read()
-            except (OSError, http.client.HTTPException):
-                tally.dropped += 1
+            except (OSError, http.client.HTTPException) as error:
+                tally.dropped.append(repr(error))
                 break
             tally.answered += response.status == http.client.OK
             is_open = keep_alive and not response.will_close
@@ -68,7 +77,7 @@ def test_every_accepted_request_is_answered(tmp_path: Path, keep_alive: bool) ->
         assert server.stop() == 0
         for thread in threads:
             thread.join(30)
-    assert sum(tally.dropped for tally in tallies) == 0
+    assert [error for tally in tallies for error in tally.dropped] == []
 
 
 def test_a_draining_worker_says_so_and_finishes(tmp_path: Path) -> None:
@@ -82,3 +91,14 @@ def test_a_draining_worker_says_so_and_finishes(tmp_path: Path) -> None:
             assert (answer.status, answer.json["status"]) == (503, "draining")
             assert answer.headers["Connection"] == "close"
         assert server.process.wait(30) == 0
+
+
+@pytest.mark.parametrize("worker_age", [0, 0.05, 0.1, 0.15, 0.2])
+def test_workers_that_are_still_starting_end_too(tmp_path: Path, worker_age: float) -> None:
+    """SIGTERM is lost on no worker: the graceful timeout, then SIGKILL, is not needed."""
+    log = tmp_path / "log"
+    process = launch(log, clean_environment(port=free_port(), workers=3, graceful_timeout=300))
+    server = Server(0, process, log)
+    wait_for("there are workers", lambda: len(server.workers()) == 3)
+    time.sleep(worker_age)
+    assert server.stop() == 0

@@ -19,7 +19,7 @@ from tests.server import Server, running, wait_for
 from tests.service.cases import encode, pixels_json
 
 WORKERS = 3
-SLOW_PNG = encode(ImageOps.expand(Image.new("1", (3800, 3800)), 100, fill=1), "PNG")  # 2.5 kB
+SLOW_PNG = encode(ImageOps.expand(Image.new("1", (3200, 3200)), 10, fill=1), "PNG")
 BLANK = pixels_json(np.zeros(784, int).tolist())
 
 
