@@ -12,7 +12,7 @@ UV := .venv/uv/bin/uv pip compile --upgrade --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate --quiet pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-recipes check train bench lock clean
+.PHONY: help serve test test-recipes check data train bench lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -36,6 +36,9 @@ check: .venv/test.stamp ## formatting, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+data: .venv/train.stamp ## fetch MNIST into data/, or where DIGITS_DATA says
+	$(BIN)/python -m training data
 
 train: .venv/train.stamp ## run one RECIPE: an artifact in STORE
 	$(BIN)/python -m training train $(RECIPE) --store $(STORE)

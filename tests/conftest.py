@@ -19,7 +19,7 @@ def mnist() -> Mnist:
     try:
         return load_mnist(find_folder())
     except DataError as error:
-        message = f"MNIST is needed (`make data`, or name its folder in DIGITS_DATA): {error}"
+        message = f"MNIST is needed: {error}"
     if os.environ.get("CI") == "true":
         pytest.fail(message)
     pytest.skip(message)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from training import dataset
 from training.config import RECIPES, load_recipe
 from training.errors import TrainingError
 from training.evaluation import evaluate
+from training.fetch import MIRRORS, fetch
 from training.release import build
 
 OUTPUT = Path("build/store")
@@ -51,6 +53,18 @@ def _parser() -> argparse.ArgumentParser:
     evaluation.add_argument("artifact", type=Path)
     evaluation.set_defaults(run=_evaluate)
 
+    data = commands.add_parser("data", help="fetch MNIST, checked, from public mirrors")
+    data.add_argument(
+        "--folder",
+        type=Path,
+        default=os.environ.get("DIGITS_DATA") or "data",
+        help="where to put it (default: DIGITS_DATA, else data/)",
+    )
+    data.add_argument(
+        "--mirror", action="append", metavar="URL", help="ask this one instead; may be repeated"
+    )
+    data.set_defaults(run=_data)
+
     for command in (train, evaluation):
         command.add_argument(
             "--data", type=Path, help="MNIST's folder (default: DIGITS_DATA, else data/)"
@@ -81,6 +95,10 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     artifact = artifacts.read(arguments.artifact)
     mnist = dataset.load_mnist(arguments.data or dataset.find_folder())
     print(json.dumps(evaluate(artifact.network, mnist.test, artifact.confidence), indent=2))
+
+
+def _data(arguments: argparse.Namespace) -> None:
+    fetch(arguments.folder, arguments.mirror or MIRRORS)
 
 
 if __name__ == "__main__":

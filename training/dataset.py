@@ -67,8 +67,8 @@ def find_folder() -> Path:
         if folder.is_dir():
             return folder
     raise DataError(
-        f"MNIST is not in {' or '.join(map(str, candidates))}; put its four IDX files there, "
-        "or name their folder in DIGITS_DATA"
+        f"MNIST is not in {' or '.join(map(str, candidates))}; run `make data`, "
+        "or name its folder in DIGITS_DATA"
     )
 
 
