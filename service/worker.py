@@ -109,8 +109,9 @@ def _accept_last(door: socket.socket) -> list[socket.socket]:
     Closing a listener resets the connections in its queue, whose clients
     believe that they were let in. Nobody is answered here meanwhile, so those
     who wait for an answer before they connect again have all arrived when it
-    has been quiet for a while. What is left is the microsecond between the
-    last look at the queue and its end.
+    has been quiet for a while; nor just after, when the other workers, told to
+    stop at the same time, take their last look. What is left is the
+    microsecond between such a look and the end of the queue.
     """
     accepted = []
     patience_ends = time.monotonic() + 10 * QUIET_SECONDS
@@ -120,4 +121,5 @@ def _accept_last(door: socket.socket) -> list[socket.socket]:
             accepted.append(door.accept()[0])
         except OSError:  # it is quiet, or there is no descriptor left
             door.close()
+            time.sleep(QUIET_SECONDS)
             return accepted

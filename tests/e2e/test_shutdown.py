@@ -43,7 +43,7 @@ def send_until_refused(port: int, tally: Tally, *, keep_alive: bool) -> None:
     while True:
         try:
             connection.connect()
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, ConnectionResetError):
             return
         is_open = True
         while is_open:
