@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from service.settings import Settings
+from service.settings import METRICS_VARIABLE, Settings
 
 _settings = Settings.from_env(os.environ)
 
@@ -28,8 +28,6 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
-_METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-
 
 def on_starting(_server: Any) -> None:
     """Give the workers an empty directory for their metrics."""
@@ -39,7 +37,7 @@ def on_starting(_server: Any) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     for stale in directory.glob("*.db"):
         stale.unlink()
-    os.environ[_METRICS_VARIABLE] = str(directory)
+    os.environ[METRICS_VARIABLE] = str(directory)
 
 
 def pre_fork(server: Any, worker: Any) -> None:
@@ -52,10 +50,10 @@ def child_exit(_server: Any, worker: Any) -> None:
     """In the master, when a worker has ended in whatever way."""
     from service import metrics
 
-    metrics.forget_gauges(worker.slot, Path(os.environ[_METRICS_VARIABLE]))
+    metrics.forget_gauges(worker.slot, Path(os.environ[METRICS_VARIABLE]))
 
 
 def on_exit(_server: Any) -> None:
     """Leave no temporary directory behind."""
     if _settings.metrics_dir is None:
-        shutil.rmtree(os.environ[_METRICS_VARIABLE], ignore_errors=True)
+        shutil.rmtree(os.environ[METRICS_VARIABLE], ignore_errors=True)

@@ -24,11 +24,9 @@ from prometheus_client import (
 
 from model import Artifact, Prediction
 from model.architecture import CLASSES
+from service.settings import METRICS_VARIABLE
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-
-# prometheus-client reads it when it is imported, and only from the environment.
-DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 DURATION_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
 CONFIDENCE_BUCKETS = (0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 0.999, 1)
@@ -118,7 +116,7 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """Everything in the Prometheus text format, of all workers together."""
-        directory = os.environ.get(DIRECTORY_VARIABLE)
+        directory = os.environ.get(METRICS_VARIABLE)
         if directory is None:
             return generate_latest(self.registry)
         together = CollectorRegistry()

@@ -14,6 +14,10 @@ PREFIX = "DIGITS_"
 # Read by other parts of the project, so not a misspelled setting of this one.
 FOREIGN = frozenset({"DIGITS_DATA"})
 
+# Where the workers' metrics files are. prometheus-client reads it when it is
+# imported, and only from the environment; gunicorn_conf.py sets it.
+METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 

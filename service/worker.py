@@ -13,7 +13,7 @@ import uvloop
 from gunicorn.workers.base import Worker
 
 from service.connection import Connection, Server
-from service.settings import Settings
+from service.settings import METRICS_VARIABLE, Settings
 
 TICK_SECONDS = 1.0
 
@@ -43,7 +43,7 @@ class EventLoopWorker(Worker):
         """
         from service import metrics  # noqa: PLC0415 - the master has no use for what it imports
 
-        if metrics.DIRECTORY_VARIABLE in os.environ:
+        if METRICS_VARIABLE in os.environ:
             metrics.write_under_slot(self.slot)  # given by gunicorn_conf.pre_fork
         super().load_wsgi()
 

@@ -2,7 +2,6 @@
 
 import errno
 import http.client
-import os
 import signal
 import socket
 import subprocess
@@ -14,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.client import Client
-
-ROOT = Path(__file__).parents[1]
+from tests.helpers import ROOT, environment
 
 START_SECONDS = 30  # far beyond any start; a bench says how long one takes
 STOP_SECONDS = 60
@@ -59,17 +57,14 @@ def is_refused(port: int) -> bool:
 
 def clean_environment(**settings: object) -> dict[str, str]:
     """This environment without any setting of the service but the given ones."""
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith("DIGITS_")
-    }
-    return inherited | {f"DIGITS_{name.upper()}": str(value) for name, value in settings.items()}
+    return environment({f"DIGITS_{name.upper()}": str(value) for name, value in settings.items()})
 
 
-def launch(log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def launch(log: Path, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start the service and do not wait for it."""
     with log.open("ab") as file:
         command = [sys.executable, "-m", "service"]
-        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file)
+        return subprocess.Popen(command, cwd=ROOT, env=variables, stdout=file, stderr=file)
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers import ROOT
 from tests.server import (
-    ROOT,
     Server,
     clean_environment,
     free_port,

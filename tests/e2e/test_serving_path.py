@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.server import ROOT
+from tests.helpers import ROOT
 
 SERVE_ONE = """
 import sys

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from model import locate
+from tests.helpers import ROOT
 from tests.model.forge import with_fields
-from tests.server import ROOT, clean_environment
+from tests.server import clean_environment
 
 ARTIFACT = locate().read_bytes()
 MIDDLE = len(ARTIFACT) // 2

@@ -10,7 +10,7 @@ from service import errors
 from service.app import create_app
 from service.metrics import Metrics
 from service.settings import PREFIX, Settings
-from tests.server import ROOT
+from tests.helpers import ROOT
 
 
 def first_column(readme: Path, heading: str) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import ROOT
+from tests.helpers import ROOT
 
 ALLOWED = {
     "model": {"model", "numpy"},

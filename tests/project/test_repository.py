@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import ROOT
+from tests.helpers import ROOT
 
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 MEGABYTES = 1_000_000

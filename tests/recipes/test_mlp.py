@@ -5,7 +5,8 @@ import subprocess
 from pathlib import Path
 
 from model import artifact
-from tests.server import ROOT, running
+from tests.helpers import ROOT
+from tests.server import running
 from training.dataset import Mnist, find_folder
 
 
