@@ -1,234 +1,209 @@
-"""MNIST's four IDX files from public mirrors: checked, resumed, never half there."""
+"""What is fetched: MNIST's four IDX files, and who wrote each of its digits."""
 
-import gzip
 import hashlib
 import io
 import sys
-import time
-import urllib.error
-import urllib.request
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
-from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
-from tqdm import tqdm
+import numpy as np
+from numpy.typing import NDArray
 
 from model.artifact import write_whole
-from training.dataset import FILES
+from training.dataset import FILES, WRITERS
+from training.download import LIMITS, Limits, Original, disk_errors_told, download
 from training.errors import DataError
 
-MIRRORS = (
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",  # PyTorch's
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",  # TensorFlow's
-    "https://raw.githubusercontent.com/fgnt/mnist/master/",
+
+@dataclass(frozen=True)
+class Mirrors:
+    """Folders on the web that hold MNIST, and those that hold QMNIST's labels, asked in turn."""
+
+    mnist: Sequence[str]
+    qmnist: Sequence[str]
+
+
+MIRRORS = Mirrors(
+    mnist=(
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",  # PyTorch's
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",  # TensorFlow's
+        "https://raw.githubusercontent.com/fgnt/mnist/master/",
+    ),
+    qmnist=(
+        "https://raw.githubusercontent.com/facebookresearch/qmnist/master/",  # its authors'
+        "https://cdn.jsdelivr.net/gh/facebookresearch/qmnist@master/",
+    ),
 )
-CHUNK = 1 << 16
+
+# QMNIST's extended labels: rows of eight numbers, of which two are used.
+IDX_INT = 0x0C
+COLUMNS = 8
+SERIES, WRITER = 1, 2  # NIST's form series (0, 1 or 4) and its number of the writer (0-2599)
 
 
 @dataclass(frozen=True)
-class Original:
-    """What a file must unpack to: its SHA-256 and its length in bytes."""
+class ExtendedLabels:
+    """One of QMNIST's two files of extended labels, as IDX an (rows, 8) array of int32.
 
+    Its first ``used`` rows belong to the images of one half of MNIST, in order. What they
+    say of the writers becomes two arrays of ``writers.npz``; ``digest`` is the SHA-256 of
+    their bytes, one after the other. Source: Yadav and Bottou, Cold Case: The Lost MNIST
+    Digits (2019), and the README of its data.
+    """
+
+    name: str
+    half: str  # "train" or "test", with which the names of the arrays begin
+    rows: int
+    used: int
     digest: str
-    size: int
 
     @property
-    def most(self) -> int:
-        """The most bytes it can take packed: what does not shrink grows by less than 0.1 %."""
-        return self.size + self.size // 1000 + 1024
+    def header(self) -> bytes:
+        """How the file begins."""
+        return bytes([0, 0, IDX_INT, 2]) + np.array([self.rows, COLUMNS], ">u4").tobytes()
+
+    @property
+    def size(self) -> int:
+        """Its length in bytes."""
+        return len(self.header) + self.rows * COLUMNS * np.dtype(">i4").itemsize
+
+    @property
+    def original(self) -> Original:
+        """The file, right when the arrays that it gives are."""
+        return Original(self.digest, self.size, lambda data: _joined(self.arrays(data)))
+
+    @property
+    def dtypes(self) -> dict[str, np.dtype[Any]]:
+        """The arrays in ``writers.npz``, each (used,), by name and in order."""
+        return {f"{self.half}_writer": np.dtype("<i2"), f"{self.half}_series": np.dtype("u1")}
+
+    def arrays(self, data: bytes) -> dict[str, NDArray[Any]]:
+        """The arrays that the unpacked file gives; none where it is of another form."""
+        if not data.startswith(self.header) or len(data) != self.size:
+            return {}
+        table = np.frombuffer(data, ">i4", offset=len(self.header)).reshape(self.rows, COLUMNS)
+        columns = zip(self.dtypes.items(), (WRITER, SERIES), strict=True)
+        return {name: table[: self.used, column].astype(dtype) for (name, dtype), column in columns}
 
 
 @dataclass(frozen=True)
-class Limits:
-    """How long one mirror is waited for, in seconds; what it sent by then is kept."""
+class Published:
+    """MNIST's files by name, and QMNIST's labels of them."""
 
-    silence: float = 20.0
-    file: float = 600.0  # the largest at 16 kB/s
+    mnist: Mapping[str, Original]
+    qmnist: Sequence[ExtendedLabels]
 
 
-ORIGINALS = {
-    FILES["train_images"]: Original(
-        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db", 47_040_016
+PUBLISHED = Published(
+    mnist={
+        FILES["train_images"]: Original(
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db", 47_040_016
+        ),
+        FILES["train_labels"]: Original(
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5", 60_008
+        ),
+        FILES["test_images"]: Original(
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7", 7_840_016
+        ),
+        FILES["test_labels"]: Original(
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2", 10_008
+        ),
+    },
+    qmnist=(
+        ExtendedLabels(
+            name="qmnist-train-labels-idx2-int",
+            half="train",
+            rows=60_000,
+            used=60_000,
+            digest="4b1201d580a3d2c537b8589a86779daaa907bd9dce8e50dfb6fcaf12e5e529d6",
+        ),
+        ExtendedLabels(
+            name="qmnist-test-labels-idx2-int",
+            half="test",
+            rows=60_000,
+            used=10_000,  # then come the digits that MNIST's test set lost
+            digest="7c29405692214961332fd80d2529ace09b935758a617882bd688db29f505b95e",
+        ),
     ),
-    FILES["train_labels"]: Original(
-        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5", 60_008
-    ),
-    FILES["test_images"]: Original(
-        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7", 7_840_016
-    ),
-    FILES["test_labels"]: Original(
-        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2", 10_008
-    ),
-}
-LIMITS = Limits()
+)
 
 
 def fetch(
     folder: Path,
-    mirrors: Sequence[str] = MIRRORS,
+    mirrors: Mirrors | Sequence[str] = MIRRORS,
     *,
-    originals: Mapping[str, Original] = ORIGINALS,
+    published: Published = PUBLISHED,
     limits: Limits = LIMITS,
     stream: TextIO | None = None,
 ) -> None:
-    """Put the files of ``originals`` into ``folder`` as .gz, each from the first mirror that can.
+    """Put MNIST's files into ``folder`` as .gz, then ``writers.npz`` and the labels it is made of.
 
-    A file that is there and right, plain or .gz, is left alone; a wrong one stands until
-    its successor is verified. What a broken download left in a .part is continued.
-    Raises DataError for a file that no mirror gives, a mirror that is no HTTP address, and
-    a folder that cannot be written.
+    Mirrors without a word on what they hold are asked for all of it. Each file is fetched as
+    ``training.download.download`` says. A ``writers.npz`` that is there and right is left
+    alone; a wrong one stands until all that its successor is made of is verified.
+    Raises DataError for what no mirror gives, a mirror that is no HTTP address, and a folder
+    that cannot be written. If it is about ``writers.npz``, MNIST is there by then.
     """
-    for mirror in mirrors:
-        if not mirror.startswith(("http://", "https://")):
-            raise DataError(f"mirror {mirror!r}: name an address that begins with https://")
+    if not isinstance(mirrors, Mirrors):
+        mirrors = Mirrors(mirrors, mirrors)
+    stream = stream or sys.stderr
+    for name, original in published.mnist.items():
+        download(folder / name, original, mirrors.mnist, limits=limits, stream=stream)
+    path = folder / WRITERS
+    if _holds(path, published.qmnist):
+        print(f"{path}: is there and right", file=stream, flush=True)
+        return
+    arrays: dict[str, NDArray[Any]] = {}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, original in originals.items():
-            _File(folder / name, original, limits, stream or sys.stderr).provide(mirrors)
-    except OSError as error:  # those of the network are DataErrors by now
+        for part in published.qmnist:
+            file = folder / part.name
+            data = download(file, part.original, mirrors.qmnist, limits=limits, stream=stream)
+            arrays |= part.arrays(data)
+        with disk_errors_told(folder):
+            write_whole(path, _npz(arrays))
+    except DataError as error:
+        way = "remove it and train without it" if path.exists() else "train without it"
         raise DataError(
-            f"{error.filename or folder}: {error.strerror or error}; mend that and run this again"
+            f"{path}: could not be made: {error}; or {way}: MNIST is there, and images are "
+            "then held out at random instead of writers"
         ) from None
+    print(f"{path}: made and verified", file=stream, flush=True)
 
 
-class _UnfitError(DataError):
-    """What was sent can never become the file."""
+def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """NumPy dates no member, so the same arrays give the same bytes."""
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # any name might be allow_pickle
+    return file.getvalue()
 
 
-class _File:
-    """One file of the folder: ``plain``, or ``packed`` once ``part`` is whole."""
-
-    def __init__(self, plain: Path, original: Original, limits: Limits, stream: TextIO) -> None:
-        self.plain = plain
-        self.packed = plain.with_name(f"{plain.name}.gz")
-        self.part = plain.with_name(f"{plain.name}.gz.part")
-        self.original = original
-        self.limits = limits
-        self.stream = stream
-
-    def provide(self, mirrors: Sequence[str]) -> None:
-        right = next((path for path in (self.plain, self.packed) if self._right(path)), None)
-        if right:
-            self._say(f"{right}: is there and right")
-        else:
-            # A run may have been killed when .part was whole already.
-            data = self._right(self.part) or self._from_any(mirrors)
-            # The bytes that were verified, whatever another run may do to .part meanwhile.
-            write_whole(self.packed, data)
-            self._say(f"{self.packed}: fetched and verified")
-        self.part.unlink(missing_ok=True)
-        if right != self.plain:  # a wrong plain file, which load_mnist would prefer
-            self.plain.unlink(missing_ok=True)
-
-    def _right(self, path: Path) -> bytes:
-        """The bytes of a file that holds the original, packed or not; of any other none."""
-        if not path.is_file():
-            return b""
-        with path.open("rb") as file:
-            data = file.read(self.original.most + 1)
-        try:
-            with io.BytesIO(data) if path is self.plain else gzip.open(io.BytesIO(data)) as file:
-                unpacked = file.read(self.original.size + 1)  # and no more, whatever it holds
-        except (OSError, EOFError, zlib.error):
-            return b""
-        return data if hashlib.sha256(unpacked).hexdigest() == self.original.digest else b""
-
-    def _from_any(self, mirrors: Sequence[str]) -> bytes:
-        failures = []
-        for mirror in mirrors:
-            url = f"{mirror.rstrip('/')}/{self.packed.name}"
-            try:
-                return self._from_one(url)
-            except DataError as error:
-                failures.append(f"{url}: {error}")
-                self._say(failures[-1])
-        raise DataError(
-            f"{self.packed}: no mirror gave it ({'; '.join(failures) or 'none is named'}); "
-            "try again later, name another mirror, or download it by hand and put it there"
-        )
-
-    def _from_one(self, url: str) -> bytes:
-        response, start = self._ask(url, self.part.stat().st_size if self.part.exists() else 0)
-        try:
-            with response:
-                return self._receive(response, start)
-        except _UnfitError:
-            self.part.unlink(missing_ok=True)
-            if not start:
-                raise
-        # The beginning may have been another mirror's: hear this one from its first byte.
-        return self._from_one(url)
-
-    def _ask(self, url: str, start: int) -> tuple[HTTPResponse, int]:
-        """A mirror's answer and the byte it begins at: ``start``, or 0 from one that cannot."""
-        with _network_errors_told():
-            headers = {"Range": f"bytes={start}-"} if start else {}
-            request = urllib.request.Request(url, headers=headers)  # noqa: S310 - fetch looked
-            try:
-                response = urllib.request.urlopen(request, timeout=self.limits.silence)  # noqa: S310 - the same
-            except urllib.error.HTTPError as error:
-                error.close()
-                if start and error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                    return self._ask(url, 0)
-                raise DataError(f"answered {error.code}") from None
-        if response.status == HTTPStatus.OK:
-            return response, 0
-        span = response.headers.get("Content-Range", "")
-        if start and span.startswith(f"bytes {start}-"):
-            return response, start
-        response.close()
-        raise DataError(f"answered {response.status} to a request for byte {start} and on")
-
-    def _receive(self, response: HTTPResponse, start: int) -> bytes:
-        """Add the answer to .part, which then holds the file. Raises _UnfitError or DataError."""
-        most, length = self.original.most - start, response.length
-        if length is not None and length > most:
-            raise _UnfitError(f"announced {length} bytes where {most} are the most")
-        live = self.stream.isatty()
-        if not live:
-            self._say(f"{self.packed}: from byte {start} of {response.url}")
-        total = None if length is None else start + length
-        left = most + 1 if length is None else length
-        end = time.monotonic() + self.limits.file
-        with (
-            self.part.open("ab" if start else "wb") as file,
-            tqdm(desc=self.packed.name, total=total, initial=start, unit="B", unit_scale=True,
-                 file=self.stream, disable=not live, leave=False) as bar,
-        ):  # fmt: skip
-            while left:
-                with _network_errors_told():
-                    chunk = response.read1(min(CHUNK, left))
-                if not chunk:
-                    break
-                left -= len(chunk)
-                file.write(chunk)
-                file.flush()  # what has come outlives this process
-                bar.update(len(chunk))
-                if left and time.monotonic() > end:
-                    raise DataError(f"took more than {self.limits.file:g} s")
-        if data := self._right(self.part):  # whatever length was announced
-            return data
-        if length is None and not left:
-            raise _UnfitError(f"sent more than {most} bytes")
-        if length is not None and left:
-            raise DataError(f"broke off {left} bytes before the end")
-        raise _UnfitError("sent something else than the published file")
-
-    def _say(self, line: str) -> None:
-        print(line, file=self.stream, flush=True)
+def _joined(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """What the digest of one half is of."""
+    return b"".join(array.tobytes() for array in arrays.values())
 
 
-@contextmanager
-def _network_errors_told() -> Iterator[None]:
+def _holds(path: Path, labels: Sequence[ExtendedLabels]) -> bool:
+    """Whether a writers.npz has the arrays of ``labels``, however it is packed."""
     try:
-        yield
-    except (OSError, HTTPException, ValueError) as error:
-        text = str(getattr(error, "reason", error)) or type(error).__name__
-        # Some quote what the mirror sent, which may be anything.
-        line = "".join(letter if letter.isprintable() else " " for letter in text[:200])
-        raise DataError(line) from None
+        with zipfile.ZipFile(path) as archive:
+            for part in labels:
+                members = (_member(archive, name, part) for name in part.dtypes)
+                if hashlib.sha256(b"".join(members)).hexdigest() != part.digest:
+                    return False
+    except Exception:  # noqa: BLE001 - numpy and zipfile raise whatever damage makes them trip over
+        return False
+    return True
+
+
+def _member(archive: zipfile.ZipFile, name: str, part: ExtendedLabels) -> bytes:
+    """The bytes of one array; none of another type or length. No more is unpacked than it has."""
+    dtype = part.dtypes[name]
+    with archive.open(f"{name}.npy") as member:
+        np.lib.format.read_magic(member)
+        shape, _, found = np.lib.format.read_array_header_1_0(member)
+        if shape != (part.used,) or found != dtype:
+            return b""
+        return member.read(part.used * dtype.itemsize + 1)
