@@ -6,13 +6,14 @@ PORT ?= $(or $(DIGITS_PORT),8000)
 WORKERS ?= $(or $(DIGITS_WORKERS),2)
 RECIPE ?= mlp
 STORE ?= build/store
+SEEDS ?= 5
 
 BIN := .venv/bin
 UV := .venv/uv/bin/uv pip compile --upgrade --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate --quiet pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-recipes check data train bench lock clean
+.PHONY: help serve test test-recipes check data train reproduce bench bench-service bench-training lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -43,8 +44,22 @@ data: .venv/train.stamp ## fetch MNIST into data/, or where DIGITS_DATA says
 train: .venv/train.stamp ## run one RECIPE: an artifact in STORE
 	$(BIN)/python -m training train $(RECIPE) --store $(STORE)
 
-bench: .venv/test.stamp ## measure the running service; writes build/bench/service.json
+reproduce: .venv/train.stamp ## run the published recipes with SEEDS seeds each (5); table and curves in build/reproduction
+	$(BIN)/python -m training reproduce --seeds $(SEEDS)
+
+bench: bench-service bench-training ## both of these
+
+bench-service: .venv/test.stamp ## measure the running service; writes build/bench/service.json
 	$(BIN)/python -m tests.bench.service
+
+bench-training: .venv/test.stamp .venv/bench.stamp ## training beside PyTorch; writes build/bench/training.json
+	$(BIN)/python -m tests.bench.training
+
+# PyTorch has an environment of its own: nothing else here needs it.
+.venv/bench.stamp: requirements/bench.txt | .venv/test.stamp
+	$(BIN)/python -m venv .venv/bench
+	.venv/bench/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 lock: ## choose newer versions for requirements/*.txt
 	$(PYTHON) -m venv .venv/uv && .venv/uv/bin/pip install --quiet uv

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 
-from model.architecture import CLASSES, FRAME_SIDE
-from training.config import OptimizerConfig, Recipe
+from model.architecture import CLASSES, FRAME_SIDE, mlp
+from training.config import AdamW, Recipe
 from training.dataset import FILES, WRITERS, Digits, Mnist
 
 ROOT = Path(__file__).parents[1]
@@ -33,10 +33,10 @@ TINY_RECIPE = Recipe(
     name="tiny",
     version=1,
     seed=7,
-    hidden=(16,),
+    architecture=mlp(784, 16, 10),
     epochs=2,
     batch_size=32,
-    optimizer=OptimizerConfig(learning_rate=0.01),
+    optimizer=AdamW(learning_rate=0.01),
 )
 
 # A digit of the synthetic data is a pattern of 5x5 blocks within MNIST's 20x20 box.

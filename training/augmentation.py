@@ -1,49 +1,240 @@
-"""Random affine maps of frames, vectorized over the batch."""
+"""Random changes of frames, vectorized over the batch.
+
+Affine maps and elastic distortions move the points at which a frame is
+sampled, once, bilinearly; then strokes grow or shrink, then come blur and
+noise. Frames pass through in chunks, so that every temporary stays in the
+processor's cache; the work is in float32.
+"""
+
+from functools import cache
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.architecture import FRAME_SIDE
+from model.network import PIXEL_MAX
 from training.config import AugmentationConfig
 
+CHUNK = 128  # frames; part of what a seed gives, for every chunk draws its own amounts
 
-def random_affine(
+PIXELS = FRAME_SIDE * FRAME_SIDE
+PADDED_SIDE = FRAME_SIDE + 2  # a pixel of ground on every side
+
+ELASTIC_REACH = 3  # standard deviations, beyond which the smoothing weighs 1 % or less
+LEAST_BLUR = 1e-3  # pixels; below it a Gaussian at whole pixels is 1, 0, 0 all the same
+NORMAL_STEPS = 2**16
+
+Images = NDArray[np.float32]
+
+
+def augment(
     frames: NDArray[np.uint8], bounds: AugmentationConfig, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Rotate, scale, shear and shift each frame (N, 28, 28) by its own random amounts.
+    """Change each frame (N, 28, 28) by its own random amounts within ``bounds``.
 
-    Output pixels are sampled bilinearly from the input through the inverse
-    map; what lies outside is ground (Simard et al. 2003).
+    Amounts are uniform. ``elastic`` is the largest displacement along either
+    axis; ``stroke`` is how far every edge of the ink moves, so strokes change
+    their width by twice as much. What comes from outside a frame is ground.
+
+    For every chunk ``rng`` is asked for, in this order: rotation, scale (y, x),
+    shear, shift (y, x), elastic amplitudes and fields, stroke, blur, noise
+    levels and noise; for what has the bound 0, for nothing.
     """
-    angle, scale_y, scale_x, shear, shift_y, shift_x = rng.uniform(-1, 1, (6, len(frames)))
-    cos, sin = (
-        np.cos(np.deg2rad(bounds.rotation * angle)),
-        np.sin(np.deg2rad(bounds.rotation * angle)),
-    )
-    lean = bounds.shear * shear
-    maps = np.array([[cos, sin], [lean * cos - sin, lean * sin + cos]])  # (2, 2, N)
-    maps *= 1 + bounds.scale * np.array([scale_y, scale_x])[:, None]
+    augmented = np.empty_like(frames)
+    for start in range(0, len(frames), CHUNK):
+        chunk = slice(start, start + CHUNK)
+        images = _change(frames[chunk], bounds, rng)
+        np.rint(np.clip(images, 0, PIXEL_MAX, out=images), out=images)
+        augmented[chunk] = images.reshape(-1, FRAME_SIDE, FRAME_SIDE)
+    return augmented
+
+
+def _change(
+    frames: NDArray[np.uint8], bounds: AugmentationConfig, rng: np.random.Generator
+) -> Images:
+    count = len(frames)
+    if any((bounds.rotation, bounds.scale, bounds.shear, bounds.shift, bounds.elastic)):
+        y, x = _affine_points(count, bounds, rng)
+        if bounds.elastic:
+            amplitudes = _amounts(rng, 0, bounds.elastic, count)
+            dy, dx = _displacements(amplitudes, bounds.elastic_smoothness, rng)
+            y += dy
+            x += dx
+        images = _sample(frames, y, x)
+    else:
+        images = frames.reshape(count, PIXELS).astype(np.float32)
+    if bounds.stroke:
+        images = _thicken(images, _amounts(rng, -bounds.stroke, bounds.stroke, count))
+    if bounds.blur:
+        images = _blur(images, _amounts(rng, 0, bounds.blur, count))
+    if bounds.noise:
+        images += _noise(_amounts(rng, 0, bounds.noise * PIXEL_MAX, count), rng)
+    return images
+
+
+def _amounts(rng: np.random.Generator, low: float, high: float, count: int) -> Images:
+    return rng.uniform(low, high, (count, 1)).astype(np.float32)
+
+
+def _affine_points(
+    count: int, bounds: AugmentationConfig, rng: np.random.Generator
+) -> tuple[Images, Images]:
+    """Rows and columns (count, 784) at which to sample frames: the inverse affine maps."""
+
+    def draw(bound: float) -> NDArray[np.float64]:
+        return rng.uniform(-bound, bound, count) if bound else np.zeros(count)
+
+    angle = np.deg2rad(draw(bounds.rotation))
+    scale_y, scale_x = 1 + draw(bounds.scale), 1 + draw(bounds.scale)
+    lean = draw(bounds.shear)
+    shift_y, shift_x = draw(bounds.shift), draw(bounds.shift)
+    cos, sin = np.cos(angle), np.sin(angle)
+    y = _plane(scale_y * cos, scale_y * sin, shift_y)
+    x = _plane(scale_x * (lean * cos - sin), scale_x * (lean * sin + cos), shift_x)
+    return y, x
+
+
+def _plane(
+    down: NDArray[np.float64], across: NDArray[np.float64], shift: NDArray[np.float64]
+) -> Images:
+    """One coordinate of the sampling points: so much a pixel down, so much a pixel across."""
     centre = (FRAME_SIDE - 1) / 2
-    offsets = centre + bounds.shift * np.array([shift_y, shift_x])  # (2, N)
     steps = np.arange(FRAME_SIDE) - centre
-    grid = np.stack(np.meshgrid(steps, steps, indexing="ij")).reshape(2, -1)  # (2, 784)
-    points = maps.transpose(2, 0, 1).astype(np.float32) @ grid.astype(np.float32)  # (N, 2, 784)
-    points += offsets.T[:, :, None]
-    return _sample(frames, points)
+    by_row = (np.outer(down, steps) + (centre + shift)[:, None]).astype(np.float32)  # (N, 28)
+    by_column = np.outer(across, steps).astype(np.float32)  # (N, 28)
+    return (by_row[:, :, None] + by_column[:, None, :]).reshape(-1, PIXELS)
 
 
-def _sample(frames: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Bilinear samples of each frame (N, 28, 28) at points (N, 2, 784) of (y, x) in pixels."""
-    side = FRAME_SIDE + 2  # a pixel of ground around, to which points outside are moved
-    padded = np.zeros((len(frames), side, side), np.float32)
+def _displacements(
+    amplitudes: Images, smoothness: float, rng: np.random.Generator
+) -> tuple[Images, Images]:
+    """Elastic distortion (Simard, Steinkraus and Platt 2003): how far to move each point.
+
+    A random field smoothed by a Gaussian of standard deviation ``smoothness``,
+    scaled so that an image's largest displacement is its amplitude (N, 1).
+    The field is drawn on a lattice as wide as the Gaussian, not at every pixel:
+    the sum of Gaussians so far apart is flat to 0.02 %.
+    """
+    count, weights = len(amplitudes), _lattice_weights(smoothness)
+    knots = len(weights)
+    lattice = rng.random((count * 2, knots, knots), dtype=np.float32) - np.float32(0.5)
+    field: Images = (weights.T @ lattice @ weights).reshape(count, 2 * PIXELS)
+    largest: Images = np.abs(field).max(axis=1, keepdims=True)
+    field *= amplitudes / largest
+    return field[:, :PIXELS], field[:, PIXELS:]
+
+
+@cache
+def _lattice_weights(smoothness: float) -> Images:
+    """Gaussians (knots, 28) at every ``smoothness`` pixels, some of them outside the frame."""
+    margin = ELASTIC_REACH * smoothness
+    knots = np.arange(-margin, FRAME_SIDE - 1 + margin + smoothness, smoothness)
+    distance = (knots[:, None] - np.arange(FRAME_SIDE)) / smoothness
+    return np.exp(-(distance**2) / 2).astype(np.float32)
+
+
+def _sample(frames: NDArray[np.uint8], y: Images, x: Images) -> Images:
+    """Bilinear samples (N, 784) of each frame (N, 28, 28) at rows ``y`` and columns ``x``.
+
+    Uses up ``y`` and ``x``: they are worked on in place.
+    """
+    padded = np.zeros((len(frames), PADDED_SIDE, PADDED_SIDE), np.float32)
     padded[:, 1:-1, 1:-1] = frames
-    points = np.clip(points + 1, 0, side - 1.001)
-    corners = points.astype(np.intp)
-    below, right = (points - corners).transpose(1, 0, 2)  # each (N, 784)
-    start = corners[:, 0] * side + corners[:, 1]
-    start += np.arange(len(frames))[:, None] * side * side
     pixels = padded.ravel()
-    upper = pixels[start] * (1 - right) + pixels[start + 1] * right
-    lower = pixels[start + side] * (1 - right) + pixels[start + side + 1] * right
-    samples: NDArray[np.uint8] = np.rint(upper + (lower - upper) * below).astype(np.uint8)
-    return samples.reshape(frames.shape)
+    for points in (y, x):  # what is outside moves to the ground around
+        np.clip(points, -1, FRAME_SIDE - 0.001, out=points)
+    above, left = np.floor(y), np.floor(x)
+    y -= above
+    x -= left
+    # Positions within the chunk are small enough for float32 to hold exactly.
+    above *= PADDED_SIDE
+    above += left
+    above += _first_pixels(len(frames))
+    position = above.astype(np.intp)
+
+    def beside(offset: int) -> Images:
+        # mode="clip" spares a pass over the positions to check them, which are sound.
+        return pixels[offset:].take(position, mode="clip")
+
+    upper, lower = beside(0), beside(PADDED_SIDE)
+    upper += _scaled_difference(beside(1), upper, x)
+    lower += _scaled_difference(beside(PADDED_SIDE + 1), lower, x)
+    upper += _scaled_difference(lower, upper, y)
+    return upper
+
+
+def _first_pixels(count: int) -> Images:
+    """Where each padded frame's own pixel (0, 0) is, (count, 1)."""
+    first = np.arange(count, dtype=np.float32)[:, None]
+    return first * np.float32(PADDED_SIDE**2) + np.float32(PADDED_SIDE + 1)
+
+
+def _scaled_difference(minuend: Images, subtrahend: Images, by: Images) -> Images:
+    """``(minuend - subtrahend) * by``, made in the place of ``minuend``."""
+    minuend -= subtrahend
+    minuend *= by
+    return minuend
+
+
+def _thicken(images: Images, radius: Images) -> Images:
+    """Grey-scale dilation, or erosion where ``radius`` (N, 1) is negative, by 3x3 squares.
+
+    Parts of a pixel are a blend: half a pixel is halfway to the whole one.
+    """
+    # Erosion of the ink is dilation of the ground, so the same maxima serve both.
+    sign: Images = np.where(radius < 0, np.float32(-1), np.float32(1))
+    white: Images = np.where(radius < 0, np.float32(PIXEL_MAX), np.float32(0))
+    images = images * sign + white
+    reach = np.abs(radius)
+    for step in range(int(np.ceil(reach.max()))):
+        larger = _dilate(images)
+        images += _scaled_difference(larger, images, np.clip(reach - step, 0, 1))
+    return images * sign + white
+
+
+def _dilate(images: Images) -> Images:
+    """The largest of every pixel and its eight neighbours; outside there is nothing."""
+    padded = np.zeros((len(images), PADDED_SIDE, PADDED_SIDE), np.float32)
+    padded[:, 1:-1, 1:-1] = images.reshape(-1, FRAME_SIDE, FRAME_SIDE)
+    # All rows of all frames in one line: maxima run on into the padding alone.
+    across = _largest_of_three(padded.ravel(), 1)
+    down = _largest_of_three(across, PADDED_SIDE)
+    inside = down.reshape(padded.shape)[:, 1:-1, 1:-1]
+    return inside.reshape(-1, PIXELS)
+
+
+def _largest_of_three(line: Images, stride: int) -> Images:
+    """Of every number and those ``stride`` before and after it."""
+    largest = line.copy()
+    np.maximum(largest[stride:], line[:-stride], out=largest[stride:])
+    np.maximum(largest[:-stride], line[stride:], out=largest[:-stride])
+    return largest
+
+
+def _blur(images: Images, sigma: Images) -> Images:
+    """Convolve each image with a Gaussian of its own standard deviation (N, 1) in pixels."""
+    width: Images = np.maximum(sigma, LEAST_BLUR)
+    distance = np.arange(FRAME_SIDE, dtype=np.float32) / width  # (N, 28)
+    weights: Images = np.exp(-(distance**2) / 2)
+    total: Images = 2 * weights.sum(axis=1, keepdims=True) - 1  # all but the middle count twice
+    positions = np.arange(FRAME_SIDE)
+    matrices = (weights / total)[:, np.abs(positions[:, None] - positions)]  # (N, 28, 28)
+    squares = images.reshape(-1, FRAME_SIDE, FRAME_SIDE)
+    blurred: Images = matrices @ squares @ matrices  # they are symmetric
+    return blurred.reshape(-1, PIXELS)
+
+
+def _noise(sigma: Images, rng: np.random.Generator) -> Images:
+    """Gaussian noise (N, 784) of standard deviations ``sigma`` (N, 1)."""
+    draws = rng.integers(0, NORMAL_STEPS, (len(sigma), PIXELS), np.uint16)
+    noise: Images = _normal_quantiles()[draws]
+    noise *= sigma
+    return noise
+
+
+@cache
+def _normal_quantiles() -> Images:
+    """The normal distribution at equal steps: several times faster to draw from than exactly."""
+    inverse = NormalDist().inv_cdf
+    return np.array([inverse((i + 0.5) / NORMAL_STEPS) for i in range(NORMAL_STEPS)], np.float32)

@@ -1,22 +1,23 @@
-"""MNIST from IDX files, and the split of its writers."""
+"""The data a recipe names, in two halves, and what is held out of the first."""
 
-import gzip
 import hashlib
-import math
 import os
-import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.architecture import CLASSES, FRAME_SIDE
+from training import readers
+from training.config import DataConfig
 from training.errors import DataError
+from training.rows import Digits as Digits  # noqa: PLC0414 - part of this module's interface
+from training.rows import checked
 
 # Where the data set is looked for when DIGITS_DATA names no folder.
 DEFAULT_FOLDERS = (Path("data"), Path("../shared/mnist"))
+
+MNIST = "mnist"
 
 FILES = {
     "train_images": "train-images-idx3-ubyte",
@@ -26,31 +27,16 @@ FILES = {
 }
 WRITERS = "writers.npz"
 
-IDX_UNSIGNED_BYTE = 0x08
-IDX_LENGTH_BYTES = 4
-
-
-@dataclass(frozen=True)
-class Digits:
-    """Labelled images: images (N, 28, 28) uint8, labels (N,) uint8 of 0-9."""
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.uint8]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def take(self, indices: NDArray[np.intp]) -> "Digits":
-        """The chosen rows, copied."""
-        return Digits(self.images[indices], self.labels[indices])
+# What recipes call the CSV of ``kaggle_rows``, which a user writes.
+KAGGLE_LIKE = "mnist-42000.csv"
 
 
 @dataclass(frozen=True)
 class Mnist:
-    """The two halves of MNIST as published.
+    """MNIST as published, or another data set divided as it is.
 
     writers: (N,) the writer of each training image, None where not known.
-    digests: SHA-256 of every file, by name, the IDX files uncompressed.
+    digests: SHA-256 of every file or folder read, by name, a .gz unpacked.
     """
 
     train: Digits
@@ -72,6 +58,36 @@ def find_folder() -> Path:
     )
 
 
+def load(config: DataConfig, folder: Path, rng: np.random.Generator) -> Mnist:
+    """The data that ``config`` names, divided into training and test images.
+
+    "mnist" is the four IDX files in ``folder``. Any other source is a CSV file,
+    an .npz or a folder of images by class (``training.readers``), found under
+    its name as it stands or else in ``folder``; its last ``test_rows`` rows, once
+    shuffled by ``rng`` where ``config`` says so, are the test set. Halves are
+    views of one array. Raises DataError.
+    """
+    if config.source == MNIST:
+        return load_mnist(folder)
+    path = _find(config.source, folder)
+    if path.is_dir() and not config.shuffle:
+        raise DataError(
+            f"{path}: is read class by class, so its last rows are all of one; "
+            "set data.shuffle to true"
+        )
+    digits = readers.read(path)
+    edge = len(digits) - config.test_rows
+    if edge < 1:
+        raise DataError(
+            f"{path}: has {len(digits)} rows, which leaves none to train on; "
+            f"set data.test_rows below that, not to {config.test_rows}"
+        )
+    if config.shuffle:
+        digits = digits.take(rng.permutation(len(digits)))
+    name, digest = readers.digest(path)
+    return Mnist(digits.part(0, edge), digits.part(edge, len(digits)), None, {name: digest})
+
+
 def load_mnist(folder: Path) -> Mnist:
     """Read the four IDX files (plain or .gz) and, where it is there, ``writers.npz``.
 
@@ -79,11 +95,13 @@ def load_mnist(folder: Path) -> Mnist:
     """
     arrays, digests = {}, {}
     for part, name in FILES.items():
-        data = _read_file(folder, name)
+        data = readers.read_packed(folder, name)
         digests[name] = hashlib.sha256(data).hexdigest()
-        arrays[part] = parse_idx(data, name)
-    train = _digits(arrays, "train_images", "train_labels")
-    test = _digits(arrays, "test_images", "test_labels")
+        arrays[part] = readers.parse_idx(data, name)
+    train, test = (
+        checked(arrays[images], arrays[labels], FILES[images], FILES[labels])
+        for images, labels in (("train_images", "train_labels"), ("test_images", "test_labels"))
+    )
     writers = folder / WRITERS
     if not writers.exists():
         return Mnist(train, test, None, digests)
@@ -91,31 +109,16 @@ def load_mnist(folder: Path) -> Mnist:
     return Mnist(train, test, _read_writers(writers, len(train)), digests)
 
 
-def parse_idx(data: bytes, name: str) -> NDArray[np.uint8]:
-    """An IDX file of unsigned bytes (format: the MNIST page of LeCun, Cortes and Burges)."""
-    if len(data) < IDX_LENGTH_BYTES or data[:2] != b"\0\0" or data[2] != IDX_UNSIGNED_BYTE:
-        raise DataError(f"{name}: is not an IDX file of unsigned bytes; fetch it again")
-    start = IDX_LENGTH_BYTES * (1 + data[3])
-    if len(data) < start:
-        raise DataError(f"{name}: its header is cut off; fetch it again")
-    shape = tuple(np.frombuffer(data[IDX_LENGTH_BYTES:start], ">u4").tolist())
-    if len(data) - start != math.prod(shape):
-        raise DataError(
-            f"{name}: {len(data) - start} bytes follow a header that claims {shape}; fetch it again"
-        )
-    try:
-        return np.frombuffer(data[start:], np.uint8).reshape(shape)
-    except ValueError:  # more axes, or longer ones, than an array can have
-        raise DataError(f"{name}: no array has {len(shape)} such axes; fetch it again") from None
-
-
 def split(mnist: Mnist, fraction: float, rng: np.random.Generator) -> tuple[Digits, Digits, str]:
     """Training and validation digits, and the word for how they were told apart.
 
     About ``fraction`` of the writers is held out with all of their images; where
-    the writers are not known, ``fraction`` of the images.
+    the writers are not known, ``fraction`` of the images. With a fraction of 0
+    the training images are those of ``mnist`` itself, and the word is "nothing".
     """
     total = len(mnist.train)
+    if fraction == 0:
+        return mnist.train, mnist.train.part(total, total), "nothing"
     if mnist.writers is None:
         held_out = np.zeros(total, bool)
         held_out[rng.permutation(total)[: max(1, round(total * fraction))]] = True
@@ -127,36 +130,39 @@ def split(mnist: Mnist, fraction: float, rng: np.random.Generator) -> tuple[Digi
         kind = "writers"
     train, validation = np.flatnonzero(~held_out), np.flatnonzero(held_out)
     if len(train) == 0:
-        raise DataError("the held-out writers wrote all images; use a smaller validation_fraction")
+        raise DataError(
+            f"all {total} images are held out, which leaves none to train on; "
+            "use a smaller data.validation_fraction"
+        )
     return mnist.train.take(train), mnist.train.take(validation), kind
 
 
-def _read_file(folder: Path, name: str) -> bytes:
-    plain, packed = folder / name, folder / f"{name}.gz"
-    path = plain if plain.exists() else packed
-    try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if path is packed else data
-    except FileNotFoundError:
-        raise DataError(f"{plain}[.gz]: there is no such file; fetch MNIST's IDX files") from None
-    except (OSError, EOFError, zlib.error):
-        raise DataError(f"{path}: is damaged or no file; fetch it again") from None
+def kaggle_rows(mnist: Mnist, rows: int, seed: int) -> Digits:
+    """``rows`` images of all, drawn without replacement and in random order by ``seed``.
+
+    What train.csv of Kaggle's digit-recognizer competition is like: 42 000 of
+    MNIST's 70 000 images, its halves mixed. Which ones, Kaggle does not say.
+    Raises DataError when there are not that many.
+    """
+    total = len(mnist.train) + len(mnist.test)
+    if not 1 <= rows <= total:
+        raise DataError(f"{rows} of {total} images cannot be drawn; ask for 1 to {total} rows")
+    everything = Digits(
+        np.concatenate([mnist.train.images, mnist.test.images]),
+        np.concatenate([mnist.train.labels, mnist.test.labels]),
+    )
+    return everything.take(np.random.default_rng(seed).choice(total, rows, replace=False))
 
 
-def _digits(arrays: Mapping[str, NDArray[np.uint8]], images_of: str, labels_of: str) -> Digits:
-    images, labels = arrays[images_of], arrays[labels_of]
-    if images.shape[1:] != (FRAME_SIDE, FRAME_SIDE):
-        raise DataError(f"{FILES[images_of]}: has shape {images.shape}, not (N, 28, 28)")
-    if labels.shape != images.shape[:1] or len(labels) == 0:
-        raise DataError(
-            f"{FILES[labels_of]}: has shape {labels.shape}, which does not fit the "
-            f"{len(images)} images of {FILES[images_of]}"
-        )
-    wrong = np.flatnonzero(labels >= CLASSES)
-    if len(wrong):
-        row = wrong[0]
-        raise DataError(f"{FILES[labels_of]}: row {row} is {labels[row]}, not a digit 0-9")
-    return Digits(images, labels)
+def _find(source: str, folder: Path) -> Path:
+    candidates = (Path(source), folder / source)
+    for path in candidates:
+        if path.exists():
+            return path
+    remedy = "name a CSV file, an .npz or a folder of images by class"
+    if Path(source).name == KAGGLE_LIKE:
+        remedy = f"write it with `python -m training rows {source}`"
+    raise DataError(f"data.source: there is neither {candidates[0]} nor {candidates[1]}; {remedy}")
 
 
 def _read_writers(path: Path, images: int) -> NDArray[np.integer]:

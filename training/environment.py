@@ -1,6 +1,7 @@
 """What a run was made on: part of the training record and of every benchmark."""
 
 import platform
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,20 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
     }
+
+
+def peak_memory() -> int:
+    """The most bytes of memory that this process has held so far.
+
+    ``getrusage`` also counts the process that this one was forked from, so it is asked
+    only where there is nothing better.
+    """
+    if sys.platform == "linux":
+        for line in Path("/proc/self/status").read_text("utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def source_revision() -> str:

@@ -3,6 +3,8 @@
 TrainingError
 ├── RecipeError     a recipe that is missing, has unknown fields or values out of range
 ├── DataError       a data set that is missing, damaged or not what it says it is
+├── CheckpointError a checkpoint that is damaged, or of another run
+├── ProducerError   the process that prepares batches has ended before its time
 └── DivergedError   a loss that is no number any more
 
 Messages name the file and the field and end with what to do about it.
@@ -19,6 +21,14 @@ class RecipeError(TrainingError):
 
 class DataError(TrainingError):
     """A data set that is missing, damaged or not what it says it is."""
+
+
+class CheckpointError(TrainingError):
+    """A checkpoint that is damaged, or of another run."""
+
+
+class ProducerError(TrainingError):
+    """The process that prepares batches has ended before its time."""
 
 
 class DivergedError(TrainingError):

@@ -1,67 +1,161 @@
 """The training loop: batches in, a trained network out."""
 
 import math
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 
 import numpy as np
+from numpy.typing import NDArray
 
-from model.network import Network, scale_pixels
-from training.augmentation import random_affine
-from training.backprop import loss_and_gradients
+from model.network import Network
+from training.batches import source, steps_per_epoch
+from training.checkpoint import Checkpoint
 from training.config import Recipe
 from training.dataset import Digits
 from training.errors import DivergedError
 from training.evaluation import accuracy, all_logits
-from training.initializers import he_normal, named_views
-from training.optimizers import AdamW, cosine
+from training.helper import Helper
+from training.initializers import initialize, learned_count, named_views
+from training.memory import keep_freed_memory
+from training.optimizers import Optimizer, average, clip
+from training.parts import BatchGradient
 from training.progress import Epoch, Progress
+from training.schedules import learning_rate
+from training.streams import Stream, generator
 
 
-def train(
+def train(  # noqa: PLR0913 - the last three may be left out
     recipe: Recipe,
     digits: Digits,
     validation: Digits,
-    rng: np.random.Generator,
+    *,
     progress: Progress | None = None,
-) -> tuple[Network, list[Epoch]]:
+    start: Checkpoint | None = None,
+    save: Callable[[Checkpoint], None] | None = None,
+) -> tuple[Network, tuple[Epoch, ...]]:
     """Train a network as ``recipe`` says; returns it with the record of its epochs.
 
-    All randomness comes from ``rng``: the same recipe, data, seed and kind of
-    machine give the same parameters, bit for bit. Raises DivergedError.
+    start: the checkpoint to go on from. save: takes one after every epoch. The same
+    recipe, data and kind of machine give the same parameters, bit for bit, however
+    often the run was taken up again. Raises DivergedError.
     """
-    initial, shuffle, augment = rng.spawn(3)
-    architecture = recipe.architecture
-    vector = he_normal(architecture, initial)
-    gradient = np.empty_like(vector)
-    network = Network(architecture, named_views(architecture, vector))
-    gradients = named_views(architecture, gradient)
-    optimizer = AdamW(len(vector), recipe.optimizer)
-    steps = steps_per_epoch(recipe, digits)
-    history = []
-    for number in range(1, recipe.epochs + 1):
-        order = shuffle.permutation(len(digits))
-        losses = []
-        for start in range(0, len(digits), recipe.batch_size):
-            batch = digits.take(order[start : start + recipe.batch_size])
-            frames = batch.images
-            if recipe.augmentation.enabled:
-                frames = random_affine(frames, recipe.augmentation, augment)
-            loss, _ = loss_and_gradients(network, scale_pixels(frames), batch.labels, gradients)
-            if not math.isfinite(loss):
-                raise DivergedError(
-                    f"the loss is {loss} in epoch {number}; lower optimizer.learning_rate"
-                )
-            rate = cosine(optimizer.step, recipe.epochs * steps, recipe.optimizer.learning_rate)
-            optimizer.update(vector, gradient, rate)
-            losses.append(loss)
+    with ExitStack() as stack:
+        helper = stack.enter_context(Helper()) if recipe.threads > 1 else None
+        run = Run(recipe, start, helper)
+        batches = stack.enter_context(source(digits, recipe, len(run.history) + 1))
+        while not run.finished:
+            number = len(run.history) + 1
+            epoch = run.epoch(batches.epoch(number), len(digits), validation, progress)
+            # In this order: a journal that is ahead of the checkpoint can be cut back to it.
             if progress:
-                progress.step()
-        score = accuracy(all_logits(network, validation.images), validation.labels)
-        history.append(Epoch(number, float(np.mean(losses)), score))
-        if progress:
-            progress.epoch(history[-1])
-    return network, history
+                progress.epoch(epoch)
+            if save:
+                save(run.checkpoint())
+    return run.network(), run.history
 
 
-def steps_per_epoch(recipe: Recipe, digits: Digits) -> int:
-    """Batches in one pass over the data, the last one perhaps short."""
-    return -(-len(digits) // recipe.batch_size)
+class Run:
+    """A network while it is trained: all that a step changes, and the step."""
+
+    def __init__(
+        self, recipe: Recipe, start: Checkpoint | None = None, helper: Helper | None = None
+    ) -> None:
+        self.recipe = recipe
+        self.history: tuple[Epoch, ...] = start.history if start else ()
+        architecture = recipe.architecture
+        rng = generator(recipe.seed, Stream.PARAMETERS)
+        self._vector = initialize(architecture, recipe.initialization, rng)
+        self._optimizer = Optimizer(recipe.optimizer, learned_count(architecture))
+        self._running = self._vector.copy() if recipe.average_decay else self._vector
+        self._best = self._vector.copy() if recipe.patience else None
+        if start:
+            self._optimizer.step = start.step
+            for name, array in self._arrays().items():
+                array[...] = start.arrays[name]
+        self._helper = helper
+        self._gradient_of = BatchGradient(recipe, self._vector, helper)
+        keep_freed_memory()
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or none has been better for as long as the recipe waits."""
+        done = len(self.history)
+        waits = self.recipe.patience
+        return done >= self.recipe.epochs or (
+            waits is not None and done - self._best_epoch >= waits
+        )
+
+    def epoch(
+        self,
+        batches: Iterable[Digits],
+        images: int,
+        validation: Digits,
+        progress: Progress | None = None,
+    ) -> Epoch:
+        """Train on the batches of one epoch, then validate. Raises DivergedError."""
+        number = len(self.history) + 1
+        dropout = generator(self.recipe.seed, Stream.DROPOUT, number)
+        steps = steps_per_epoch(self.recipe, images)
+        losses, correct, rate = 0.0, 0, 0.0
+        with np.errstate(over="ignore", invalid="ignore"):  # _check says it in words
+            for batch in batches:
+                rate = learning_rate(self.recipe, self._optimizer.step, steps)
+                loss, right = self._step(batch, rate, dropout)
+                self._check("loss", loss)
+                losses += loss * len(batch)
+                correct += right
+                if progress:
+                    progress.batch(len(batch), loss)
+            self._check("largest parameter", float(np.abs(self._vector).max()))
+            score = self._score(validation) if len(validation) else None
+        self.history += (Epoch(number, losses / images, correct / images, score, rate),)
+        if self._best is not None and self._best_epoch == number:
+            self._best[...] = self._running
+        return self.history[-1]
+
+    def network(self) -> Network:
+        """What came of it: the best, the running average, or the last parameters."""
+        vector = self._running if self._best is None else self._best
+        architecture = self.recipe.architecture
+        return Network(architecture, named_views(architecture, vector.copy()))
+
+    def checkpoint(self) -> Checkpoint:
+        """All that another run needs to go on from here; views, not copies."""
+        return Checkpoint(self._arrays(), self._optimizer.step, self.history)
+
+    def _arrays(self) -> dict[str, NDArray[np.float32]]:
+        arrays = {"parameters": self._vector, "moments": self._optimizer.moments}
+        if self._running is not self._vector:
+            arrays["running"] = self._running
+        if self._best is not None:
+            arrays["best"] = self._best
+        return arrays
+
+    def _score(self, validation: Digits) -> float:
+        architecture = self.recipe.architecture
+        network = Network(architecture, named_views(architecture, self._running))
+        return accuracy(all_logits(network, validation.images), validation.labels)
+
+    def _check(self, what: str, value: float) -> None:
+        if not math.isfinite(value):
+            number = len(self.history) + 1
+            raise DivergedError(
+                f"the {what} is {value} in epoch {number}; lower optimizer.learning_rate"
+            )
+
+    @property
+    def _best_epoch(self) -> int:
+        """The first of the epochs with the highest validation accuracy, 0 before any."""
+        best = max(self.history, key=lambda epoch: epoch.validation_accuracy or 0, default=None)
+        return best.number if best else 0
+
+    def _step(self, batch: Digits, rate: float, dropout: np.random.Generator) -> tuple[float, int]:
+        """One update; returns the loss of the batch before it, and how many were right."""
+        gradient, loss, correct = self._gradient_of(batch, dropout)
+        if self.recipe.clip_norm is not None:
+            clip(gradient, self.recipe.clip_norm)
+        self._optimizer.update(self._vector[: len(gradient)], gradient, rate, self._helper)
+        if self._running is not self._vector:
+            decay = self.recipe.average_decay
+            average(self._running, self._vector, decay, self._optimizer.step)
+        return loss, correct

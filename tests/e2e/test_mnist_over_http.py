@@ -57,7 +57,7 @@ def read_all(server: Server, send: Send, pieces: Sequence[Images]) -> Images:
 def test_accuracy_over_http_is_the_recorded_one_to_the_image(
     mnist: Mnist, tmp_path: Path, send: Send, images_a_request: int
 ) -> None:
-    recorded = artifact.read(locate()).evaluation["mnist_test"]
+    recorded = artifact.read(locate()).evaluation["test"]
     images, labels = mnist.test.images, mnist.test.labels
     pieces = (
         list(images)

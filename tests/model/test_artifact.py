@@ -754,7 +754,7 @@ def test_a_digest_of_another_type_is_refused(digest: object, data: bytes) -> Non
     {
         "version": {"version": 2},
         "temperature": {"temperature": 3.25},
-        "evaluation": {"evaluation": {"mnist_test": {"accuracy": 1.0}}},
+        "evaluation": {"evaluation": {"test": {"accuracy": 1.0}}},
     },
 )
 def test_an_altered_field_does_not_match_the_digest(changes: dict[str, Any], data: bytes) -> None:

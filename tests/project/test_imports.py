@@ -11,7 +11,7 @@ from tests.helpers import ROOT
 
 ALLOWED = {
     "model": {"model", "numpy"},
-    "training": {"training", "model", "numpy", "tqdm", "threadpoolctl", "_typeshed"},
+    "training": {"training", "model", "numpy", "PIL", "tqdm", "threadpoolctl", "_typeshed"},
     "service": {
         "service",
         "model",

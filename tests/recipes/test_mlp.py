@@ -23,8 +23,8 @@ def test_the_same_command_twice_gives_the_same_bytes_and_reads_98_percent(
     first, second = train(tmp_path / "first"), train(tmp_path / "second")
     assert first == second
     trained = artifact.decode(first)
-    assert trained.evaluation["mnist_test"]["images"] == len(mnist.test)
-    assert trained.evaluation["mnist_test"]["accuracy"] >= 0.98
+    assert trained.evaluation["test"]["images"] == len(mnist.test)
+    assert trained.evaluation["test"]["accuracy"] >= 0.98
     assert trained.training["held_out"] == "writers"
 
     path = tmp_path / "first" / "digits-1.npz"

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,12 +8,15 @@ from threadpoolctl import threadpool_limits
 
 from model import normalizer
 from model.artifact import Artifact, decode, encode
+from model.confidence import Confidence
+from model.errors import ArtifactNotFound
 from model.layers import softmax
 from tests.helpers import TINY_RECIPE, synthetic_mnist
-from training.config import AugmentationConfig
+from training.config import AugmentationConfig, DataConfig, Distillation, GradientDescent
 from training.dataset import Mnist
+from training.errors import CheckpointError, DivergedError
 from training.evaluation import evaluate
-from training.release import build, golden_images
+from training.release import RunFolder, build, golden_images
 
 MNIST = synthetic_mnist()
 RECIPE = dataclasses.replace(TINY_RECIPE, augmentation=AugmentationConfig(shift=1, rotation=5))
@@ -86,10 +90,10 @@ def test_the_record_says_what_was_held_out(writers: int | None, word: str) -> No
 
 
 def test_both_sets_are_evaluated_and_the_test_set_is_the_tests(artifact: Artifact) -> None:
-    assert artifact.evaluation.keys() == {"validation", "mnist_test"}
+    assert artifact.evaluation.keys() == {"validation", "test"}
     with threadpool_limits(RECIPE.blas_threads, user_api="blas"):
         test = evaluate(artifact.network, MNIST.test, artifact.confidence)
-    assert artifact.evaluation["mnist_test"] == test
+    assert artifact.evaluation["test"] == test
     assert test["accuracy"] > 0.8
 
 
@@ -97,7 +101,7 @@ def test_the_test_set_decides_nothing(artifact: Artifact) -> None:
     other = synthetic_mnist(seed=1)
     swapped = Mnist(MNIST.train, other.test, MNIST.writers, MNIST.digests)
     built = build(RECIPE, swapped, show_progress=False)
-    assert built.evaluation["mnist_test"] != artifact.evaluation["mnist_test"]
+    assert built.evaluation["test"] != artifact.evaluation["test"]
     assert dataclasses.replace(built, evaluation={}).digest() == (
         dataclasses.replace(artifact, evaluation={}).digest()
     )
@@ -107,6 +111,51 @@ def test_the_threshold_accepts_about_99_of_100_held_out_digits(artifact: Artifac
     record = artifact.evaluation["validation"]
     assert record["images"] - record["accepted"] in {0, 1, 2}
     assert 0 < artifact.confidence.threshold <= 1
+
+
+def test_a_network_that_held_nothing_out_refuses_nothing() -> None:
+    recipe = dataclasses.replace(RECIPE, data=DataConfig(validation_fraction=0))
+    artifact = decode(encode(build(recipe, MNIST, show_progress=False)))
+    assert artifact.confidence == Confidence(temperature=1.0, threshold=0.0)
+    assert artifact.evaluation.keys() == {"test"}
+    assert artifact.evaluation["test"]["accepted"] == len(MNIST.test)
+    assert artifact.training["held_out"] == "nothing"
+    assert artifact.training["images"] == len(MNIST.train)
+    assert artifact.training["epochs"][0]["validation_accuracy"] is None
+
+
+def test_a_teacher_is_part_of_the_data(
+    tiny_artifact: Artifact, tiny_artifact_path: Path, tmp_path: Path
+) -> None:
+    teacher = tmp_path / "teacher.npz"
+    teacher.write_bytes(tiny_artifact_path.read_bytes())
+    recipe = dataclasses.replace(RECIPE, loss=Distillation(str(teacher)))
+    folder = RunFolder(tmp_path / "run")
+    artifact = build(recipe, MNIST, folder=folder)
+    digest = tiny_artifact.digest().removeprefix("sha256:")
+    assert artifact.training["data"] == MNIST.digests | {"teacher": digest}
+    teacher.write_bytes(encode(dataclasses.replace(tiny_artifact, version=2)))
+    with pytest.raises(CheckpointError, match=r"another data \(teacher\)"):
+        build(recipe, MNIST, folder=folder, resume=True)
+
+
+def test_a_teacher_that_is_not_there_is_named() -> None:
+    recipe = dataclasses.replace(RECIPE, loss=Distillation("nobody.npz"))
+    with pytest.raises(ArtifactNotFound, match=r"nobody\.npz"):
+        build(recipe, MNIST, show_progress=False)
+
+
+@pytest.mark.parametrize("held_out", [0.0, 0.1])
+def test_a_network_whose_last_step_was_too_large_is_no_model(held_out: float) -> None:
+    recipe = dataclasses.replace(
+        TINY_RECIPE,
+        epochs=1,
+        batch_size=None,
+        optimizer=GradientDescent(1e36),  # of finite parameters, but products beyond float32
+        data=DataConfig(validation_fraction=held_out),
+    )
+    with pytest.raises(DivergedError, match=r"lower optimizer\.learning_rate"):
+        build(recipe, MNIST, show_progress=False)
 
 
 # -- golden images ----------------------------------------------------------

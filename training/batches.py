@@ -1,0 +1,252 @@
+"""The batches of an epoch, made in this process or ahead of it in a second one.
+
+Any epoch's batches follow from the recipe and the epoch's number alone, so a run
+can begin with any of them, and both ways give the same batches, bit for bit.
+"""
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
+from math import prod
+from multiprocessing import get_context, resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from model.architecture import FRAME_SIDE
+from training.augmentation import augment
+from training.config import Recipe
+from training.dataset import Digits
+from training.errors import ProducerError
+from training.memory import keep_freed_memory
+from training.streams import Stream, generator
+
+if sys.platform == "linux":
+    import fcntl
+
+# What the producer may be ahead by: ten batches of 128 images. It is all that Linux
+# lets a pipe hold without privileges; elsewhere a pipe keeps its 16 to 64 KiB.
+PIPE_BYTES = 2**20
+MESSAGE_BYTES = 2**20  # at most, for the receiver holds a message twice
+
+OUT_OF_MEMORY = 3  # the producer's exit status
+FAREWELL = 5  # seconds for a producer whose pipe is shut to be gone
+
+
+def steps_per_epoch(recipe: Recipe, images: int) -> int:
+    """Batches in one pass over so many images, the last one perhaps short."""
+    return -(-images // (recipe.batch_size or images))
+
+
+def batches(digits: Digits, recipe: Recipe, epoch: int) -> Iterator[Digits]:
+    """The batches of an epoch (1 or more), in order, augmented as ``recipe`` says.
+
+    Without a batch size there is one: all the digits in their own order, not copied
+    unless they are augmented.
+    """
+    rng = generator(recipe.seed, Stream.AUGMENTATION, epoch)
+    for batch in _in_order(digits, recipe, epoch):
+        if recipe.augmentation.enabled:
+            yield Digits(augment(batch.images, recipe.augmentation, rng), batch.labels)
+        else:
+            yield batch
+
+
+def _in_order(digits: Digits, recipe: Recipe, epoch: int) -> Iterator[Digits]:
+    if recipe.batch_size is None:
+        yield digits
+        return
+    shuffle = generator(recipe.seed, Stream.SHUFFLE, (epoch - 1) // recipe.shuffle_every)
+    order = shuffle.permutation(len(digits))
+    for start in range(0, len(digits), recipe.batch_size):
+        yield digits.take(order[start : start + recipe.batch_size])
+
+
+class Source(Protocol):
+    """Where a trainer gets its batches."""
+
+    def epoch(self, number: int) -> Iterator[Digits]:
+        """The batches of that epoch; epochs are asked for in order, each to its end."""
+
+
+def source(digits: Digits, recipe: Recipe, first_epoch: int) -> AbstractContextManager[Source]:
+    """The batches from ``first_epoch`` on, made ahead where making them is work."""
+    worthwhile = recipe.augmentation.enabled and recipe.batch_size is not None
+    if worthwhile and first_epoch <= recipe.epochs:
+        return Ahead(digits, recipe, first_epoch)
+    return nullcontext(Here(digits, recipe))
+
+
+@dataclass(frozen=True)
+class Here:
+    """``batches``, made in this process when they are asked for."""
+
+    digits: Digits
+    recipe: Recipe
+
+    def epoch(self, number: int) -> Iterator[Digits]:
+        """The batches of that epoch."""
+        return batches(self.digits, self.recipe, number)
+
+
+class Ahead:
+    """``batches`` of the epochs from ``first_epoch`` to the last, made by a second process.
+
+    A context: the producer runs inside it. It works on while the trainer computes,
+    until the pipe between them is full. Neither outlives the other: a producer that
+    ends before its time is a ProducerError here, and a trainer that ends, however
+    it does, leaves the producer a pipe without a reader, which ends it too.
+    """
+
+    def __init__(self, digits: Digits, recipe: Recipe, first_epoch: int) -> None:
+        self._digits = digits
+        self._recipe = recipe
+        self._position = (first_epoch, 0)  # the next batch: its epoch, and images before it
+        self._exits = ExitStack()
+
+    def __enter__(self) -> Self:
+        # Spawned, not forked: BLAS has threads, which a fork would lose while they hold locks.
+        context = get_context("spawn")
+        with ExitStack() as exits:
+            self._batches, batches_out = context.Pipe(duplex=False)
+            exits.enter_context(self._batches)
+            digits_in, digits = context.Pipe(duplex=False)
+            exits.enter_context(digits)
+            _enlarge(self._batches)
+            first_epoch, _ = self._position
+            work = len(self._digits), self._recipe, first_epoch
+            self._producer = context.Process(
+                target=_produce, args=(digits_in, batches_out, *work), daemon=True
+            )
+            # Our copies of its ends are closed, or its death would not show.
+            with digits_in, batches_out:
+                _start(self._producer)
+            exits.callback(_end, self._producer)
+            with self._fate_told(first_epoch):
+                for array in (self._digits.images, self._digits.labels):
+                    _send(digits, array)
+            self._exits = exits.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._exits.close()
+
+    def epoch(self, number: int) -> Iterator[Digits]:
+        """The batches of that epoch; raises ProducerError, and ValueError out of turn."""
+        if (number, 0) != self._position:
+            epoch, taken = self._position
+            raise ValueError(f"epoch {number} was asked for after {taken} images of epoch {epoch}")
+        images, size = len(self._digits), self._recipe.batch_size or len(self._digits)
+        for start in range(0, images, size):
+            count = min(size, images - start)
+            batch = _empty(count)
+            with self._fate_told(number):
+                _receive(self._batches, batch.images)
+                _receive(self._batches, batch.labels)
+            taken = start + count
+            self._position = (number, taken) if taken < images else (number + 1, 0)
+            yield batch
+
+    @contextlib.contextmanager
+    def _fate_told(self, epoch: int) -> Iterator[None]:
+        """Turn the end of a pipe into the ProducerError that says how the producer ended."""
+        try:
+            yield
+        except (EOFError, OSError):
+            self._producer.join(FAREWELL)
+            status = self._producer.exitcode or 0
+            if status == OUT_OF_MEMORY:
+                fate = "ran out of memory"
+            elif status < 0:
+                fate = f"was killed by signal {-status}"
+            else:
+                fate = f"ended with status {status}"
+            raise ProducerError(
+                f"epoch {epoch}: the process that prepares the batches {fate}; see that there "
+                "is memory for a second copy of the images, and train again with --resume"
+            ) from None
+
+
+def _start(producer: SpawnProcess) -> None:
+    """Start it so that Ctrl-C, which goes to both processes, is the trainer's to answer."""
+    # What is blocked here stays blocked there, from the first instruction. multiprocessing's
+    # tracker comes first, for starting it would lift the block.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        producer.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end(producer: SpawnProcess) -> None:
+    producer.kill()  # it has nothing to put in order
+    producer.join()
+    producer.close()
+
+
+def _enlarge(pipe: Connection) -> None:
+    if sys.platform == "linux":
+        # Refused where the administrator allows less.
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+
+# -- the second process -------------------------------------------------------
+
+
+def _produce(
+    digits_in: Connection, batches_out: Connection, images: int, recipe: Recipe, first_epoch: int
+) -> None:
+    """Take in the digits, then send batches until all epochs are done or nobody reads."""
+    try:
+        digits = _empty(images)
+        with digits_in:
+            _receive(digits_in, digits.images)
+            _receive(digits_in, digits.labels)
+        keep_freed_memory()
+        with threadpool_limits(1, user_api="blas"):  # the other cores are the trainer's
+            for epoch in range(first_epoch, recipe.epochs + 1):
+                for batch in batches(digits, recipe, epoch):
+                    _send(batches_out, batch.images)
+                    _send(batches_out, batch.labels)
+    except (EOFError, OSError):
+        pass  # the trainer is gone
+    except MemoryError:
+        sys.exit(OUT_OF_MEMORY)
+
+
+def _empty(count: int) -> Digits:
+    frames = np.empty((count, FRAME_SIDE, FRAME_SIDE), np.uint8)
+    return Digits(frames, np.empty(count, np.uint8))
+
+
+def _send(connection: Connection, array: NDArray[np.uint8]) -> None:
+    """Write the bytes of an array, straight from its memory."""
+    for part in _parts(array):
+        connection.send_bytes(np.ascontiguousarray(part).reshape(-1).data)
+
+
+def _receive(connection: Connection, array: NDArray[np.uint8]) -> None:
+    """Fill an array with what ``_send`` wrote; raises EOFError or OSError at the pipe's end."""
+    for part in _parts(array):
+        connection.recv_bytes_into(part.reshape(-1).data)
+
+
+def _parts(array: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    rows = MESSAGE_BYTES // prod(array.shape[1:])
+    for start in range(0, len(array), rows):
+        yield array[start : start + rows]
