@@ -6,7 +6,7 @@ not part of it. Elementwise layers take either.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TypeAlias
 
 Shape: TypeAlias = tuple[int, ...]
@@ -126,67 +126,75 @@ class Dense(Weighted):
 
 
 @dataclass(frozen=True)
-class Conv2D(Weighted):
+class Convolution(Weighted):
+    """What convolutions share: square windows, ``stride`` apart, over zero padding."""
+
+    _: KW_ONLY
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    biased: bool = True
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        _whole(self, "kernel", 1, MAX_KERNEL)
+        _whole(self, "stride", 1, MAX_KERNEL)
+        _whole(self, "padding", 0, self.kernel // 2)  # more would be windows of padding alone
+        if type(self.biased) is not bool:
+            raise ValueError(f"{self.name}.biased must be true or false")
+
+    def copied(self, shape: Shape) -> int:
+        """Every pixel once for each window that it is in."""
+        return shape[0] * self.kernel**2 * math.prod(self.output(shape)[1:])
+
+    def _named(self, weight: Shape) -> dict[str, Shape]:
+        """The weight, of that shape, and where it has one the bias, a number for each output."""
+        return {self.weight: weight} | ({self.bias: weight[:1]} if self.biased else {})
+
+    def _sides(self, shape: Shape) -> Shape:
+        return _windows(self.name, shape, self.kernel, self.stride, self.padding)
+
+
+@dataclass(frozen=True)
+class Conv2D(Convolution):
     """A convolution: ``NAME.weight`` (O, I, K, K) and, where ``biased``, ``NAME.bias`` (O,)."""
 
     inputs: int
     outputs: int
-    kernel: int
-    stride: int = 1
-    padding: int = 0
-    biased: bool = True
 
     def __post_init__(self) -> None:
-        _check_name(self.name)
+        super().__post_init__()
         _whole(self, "inputs", 1, MAX_WIDTH)
         _whole(self, "outputs", 1, MAX_WIDTH)
-        _check_window(self)
 
     def parameters(self) -> dict[str, Shape]:
         """Weight and, where it has one, bias."""
-        weight = (self.outputs, self.inputs, self.kernel, self.kernel)
-        bias = {self.bias: (self.outputs,)} if self.biased else {}
-        return {self.weight: weight, **bias}
+        return self._named((self.outputs, self.inputs, self.kernel, self.kernel))
 
     def output(self, shape: Shape) -> Shape:
         """Images of ``inputs`` channels to images of ``outputs`` channels."""
         _require_fit(self.name, "inputs", self.inputs, shape, axes=IMAGE_AXES)
-        return (self.outputs, *_windows(self.name, shape, self.kernel, self.stride, self.padding))
-
-    def copied(self, shape: Shape) -> int:
-        """Every pixel once for each window that it is in."""
-        return shape[0] * self.kernel**2 * math.prod(self.output(shape)[1:])
+        return (self.outputs, *self._sides(shape))
 
 
 @dataclass(frozen=True)
-class DepthwiseConv2D(Weighted):
+class DepthwiseConv2D(Convolution):
     """One kernel a channel: ``NAME.weight`` (C, K, K) and, where ``biased``, ``NAME.bias`` (C,)."""
 
     channels: int
-    kernel: int
-    stride: int = 1
-    padding: int = 0
-    biased: bool = True
 
     def __post_init__(self) -> None:
-        _check_name(self.name)
+        super().__post_init__()
         _whole(self, "channels", 1, MAX_WIDTH)
-        _check_window(self)
 
     def parameters(self) -> dict[str, Shape]:
         """Weight and, where it has one, bias."""
-        weight = (self.channels, self.kernel, self.kernel)
-        bias = {self.bias: (self.channels,)} if self.biased else {}
-        return {self.weight: weight, **bias}
+        return self._named((self.channels, self.kernel, self.kernel))
 
     def output(self, shape: Shape) -> Shape:
         """Images to images of as many channels."""
         _require_fit(self.name, "channels", self.channels, shape, axes=IMAGE_AXES)
-        return (self.channels, *_windows(self.name, shape, self.kernel, self.stride, self.padding))
-
-    def copied(self, shape: Shape) -> int:
-        """Every pixel once for each window that it is in."""
-        return shape[0] * self.kernel**2 * math.prod(self.output(shape)[1:])
+        return (self.channels, *self._sides(shape))
 
 
 @dataclass(frozen=True)
@@ -310,14 +318,6 @@ def _number(layer: object, field: str, low: float, high: float) -> None:
     if type(value) not in (int, float) or not low <= value <= high:
         owner = getattr(layer, "name", _kind(layer))
         raise ValueError(f"{owner}.{field} must be a number from {low} to {high}")
-
-
-def _check_window(layer: Conv2D | DepthwiseConv2D) -> None:
-    _whole(layer, "kernel", 1, MAX_KERNEL)
-    _whole(layer, "stride", 1, MAX_KERNEL)
-    _whole(layer, "padding", 0, layer.kernel // 2)  # more would be outputs of nothing but padding
-    if type(layer.biased) is not bool:
-        raise ValueError(f"{layer.name}.biased must be true or false")
 
 
 def _require_image(owner: str, shape: Shape) -> None:

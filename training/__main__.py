@@ -17,7 +17,8 @@ from training.config import Recipe, load_recipe, recipe_names
 from training.errors import TrainingError
 from training.evaluation import evaluate
 from training.fetch import MIRRORS, fetch
-from training.release import RunFolder, build
+from training.release import build
+from training.run_folder import RunFolder
 from training.streams import Stream, generator
 
 STORE = Path("build/store")

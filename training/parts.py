@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from model import artifact as artifacts
 from model.layers import FloatArray
 from model.network import Network, scale_pixels
-from model.specifications import Conv2D, DepthwiseConv2D
+from model.specifications import Convolution
 from training.backprop import loss_and_gradients
 from training.config import Distillation, Recipe
 from training.dataset import Digits
@@ -83,7 +83,7 @@ class BatchGradient:
         self._first = Side(recipe, parameters)
         self._second = Side(recipe, {**parameters, **apart}) if helper else self._first
         self._helper = helper
-        convolves = any(isinstance(one, (Conv2D, DepthwiseConv2D)) for one in architecture.layers)
+        convolves = any(isinstance(one, Convolution) for one in architecture.layers)
         self._share = SHARE_OF_CONVOLUTIONAL if convolves else SHARE_OF_DENSE
 
     def __call__(

@@ -1,9 +1,7 @@
 """From a trained network to the artifact: calibrate, evaluate, record."""
 
 import dataclasses
-import time
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,60 +17,18 @@ from model.confidence import Confidence
 from model.network import Network
 from training import checkpoint as checkpoints
 from training import environment
-from training.checkpoint import Checkpoint
 from training.config import Distillation, Recipe
 from training.dataset import Digits, Mnist, split
 from training.errors import DivergedError, TrainingError
 from training.evaluation import all_logits, calibrate, evaluate
 from training.progress import Progress
 from training.report import write_report
+from training.run_folder import RunFolder, Saver
 from training.streams import Stream, generator
 from training.trainer import train
 
-SHARE_OF_TIME = 0.05  # that checkpoints may take of a run
-
 GOLDEN_IMAGES = 16
 GOLDEN_STROKE_POINTS = 40
-
-
-@dataclass(frozen=True)
-class RunFolder:
-    """What a run leaves beside its artifact: checkpoints, a journal and a report."""
-
-    path: Path
-
-    @property
-    def checkpoint(self) -> Path:
-        """Where the last finished epoch is kept until the artifact is published."""
-        return self.path / "checkpoint.npz"
-
-    @property
-    def journal(self) -> Path:
-        """One JSON object a line for every epoch."""
-        return self.path / "journal.jsonl"
-
-    @property
-    def report(self) -> Path:
-        """The run for people who would rather look than read."""
-        return self.path / "report.html"
-
-    def create(self, *, keep: bool) -> None:
-        """Make the folder, and clear away what a killed run was writing.
-
-        Without ``keep`` also what an earlier run has left. Raises TrainingError.
-        """
-        finished = (self.checkpoint, self.report)
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            for file in finished:
-                for temporary in self.path.glob(f".{file.name}.*.tmp"):
-                    temporary.unlink()
-                if not keep:
-                    file.unlink(missing_ok=True)
-        except OSError as error:
-            raise TrainingError(
-                f"{error.filename}: cannot hold a run ({error.strerror}); name another folder"
-            ) from None
 
 
 def build(
@@ -177,41 +133,6 @@ def _finite_logits(network: Network, images: NDArray[np.uint8]) -> NDArray[np.fl
             "the trained network gives no finite logits; lower optimizer.learning_rate"
         )
     return logits
-
-
-class Saver:
-    """Keeps the checkpoints of a run, in at most a twentieth of its time.
-
-    Where one cannot be written, the run says so, once until one can again, and goes
-    on, and the last one stands.
-    """
-
-    def __init__(
-        self, path: Path, recipe: Recipe, digests: dict[str, str], progress: Progress | None
-    ) -> None:
-        self._path, self._recipe, self._digests = path, recipe, digests
-        self._progress = progress
-        self._not_before = 0.0
-        self._failing = False
-
-    def __call__(self, checkpoint: Checkpoint) -> None:
-        """Keep this checkpoint, or leave it for one of the next epochs."""
-        began = time.monotonic()
-        last = len(checkpoint.history) == self._recipe.epochs
-        if began < self._not_before and not last:
-            return
-        try:
-            checkpoints.save(self._path, checkpoint, self._recipe, self._digests)
-            self._failing = False
-        except OSError as error:
-            if self._progress and not self._failing:
-                self._progress.say(
-                    f"{self._path}: cannot be written ({error.strerror}); training goes on, and "
-                    "the last checkpoint stands; mend that and the next epochs are kept"
-                )
-            self._failing = True
-        now = time.monotonic()
-        self._not_before = now + (now - began) / SHARE_OF_TIME
 
 
 def golden_images(rng: np.random.Generator, count: int = GOLDEN_IMAGES) -> NDArray[np.uint8]:

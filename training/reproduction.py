@@ -216,6 +216,7 @@ HEADS = (
     "published",
     "loss",
     "published",
+    "reached",
     "time",
     "peak memory",
     "of the images as float32",
@@ -242,12 +243,20 @@ def table_rows(outcomes: Outcomes) -> list[tuple[str, ...]]:
                 _said(published.test, "{:.2%}"),
                 _spread([run.losses[-1] for run in runs], "{:.3f}"),
                 _said(published.loss, "{:.3f}"),
+                "yes" if reached(published, runs) else "no",
                 f"{statistics.median(run.seconds for run in runs):.0f} s",
                 f"{max(run.memory for run in runs) / MIB:.0f} MiB",
                 f"{max(run.memory_share for run in runs):.2f}",
             )
         )
     return table
+
+
+def reached(published: Published, runs: Sequence[Outcome]) -> bool:
+    """Whether the mean is at least the published test accuracy, or, where none is, training's."""
+    if published.test is not None:
+        return statistics.fmean(run.test for run in runs) >= published.test
+    return statistics.fmean(run.training for run in runs) >= (published.training or 0)
 
 
 def report(outcomes: Outcomes) -> str:

@@ -38,37 +38,37 @@ SPECIMENS = {
         Dense("a", 6, 4), (6,), (4,), parameters={"a.weight": (6, 4), "a.bias": (4,)}
     ),
     "conv2d: no padding": Specimen(
-        Conv2D("a", 3, 8, 5),
+        Conv2D("a", 3, 8, kernel=5),
         (3, 9, 7),
         (8, 5, 3),
         parameters={"a.weight": (8, 3, 5, 5), "a.bias": (8,)},
     ),
     "conv2d: padded to the same size": Specimen(
-        Conv2D("a", 3, 8, 5, padding=2),
+        Conv2D("a", 3, 8, kernel=5, padding=2),
         (3, 9, 7),
         (8, 9, 7),
         parameters={"a.weight": (8, 3, 5, 5), "a.bias": (8,)},
     ),
     "conv2d: halved, a row left over, no bias": Specimen(
-        Conv2D("a", 1, 2, 3, stride=2, biased=False),
+        Conv2D("a", 1, 2, kernel=3, stride=2, biased=False),
         (1, 28, 28),
         (2, 13, 13),
         parameters={"a.weight": (2, 1, 3, 3)},
     ),
     "conv2d: as large as the image": Specimen(
-        Conv2D("a", 1, 2, 7),
+        Conv2D("a", 1, 2, kernel=7),
         (1, 7, 7),
         (2, 1, 1),
         parameters={"a.weight": (2, 1, 7, 7), "a.bias": (2,)},
     ),
     "depthwise_conv2d": Specimen(
-        DepthwiseConv2D("a", 4, 3, stride=2, padding=1),
+        DepthwiseConv2D("a", 4, kernel=3, stride=2, padding=1),
         (4, 28, 7),
         (4, 14, 4),
         parameters={"a.weight": (4, 3, 3), "a.bias": (4,)},
     ),
     "depthwise_conv2d: no bias": Specimen(
-        DepthwiseConv2D("a", 4, 3, biased=False),
+        DepthwiseConv2D("a", 4, kernel=3, biased=False),
         (4, 5, 5),
         (4, 3, 3),
         parameters={"a.weight": (4, 3, 3)},

@@ -131,7 +131,7 @@ def test_parameters_are_counted(architecture: Architecture, count: int) -> None:
         "dense": ((Dense("a", 784, 10),), (784,)),
         "batch norm of rows": ((BatchNorm("n", 784), Dense("a", 784, 10)), (784,)),
         "elementwise, then dense": ((ReLU(), Dropout(0.1), Dense("a", 784, 10)), (784,)),
-        "conv2d": ((Conv2D("a", 1, 10, 3), GlobalAveragePool()), (1, 28, 28)),
+        "conv2d": ((Conv2D("a", 1, 10, kernel=3), GlobalAveragePool()), (1, 28, 28)),
         "flatten": ((Flatten(), Dense("a", 784, 10)), (1, 28, 28)),
         "elementwise, then a pool": (
             (ReLU(), MaxPool2D(28, 1), Flatten(), Dense("a", 1, 10)),
@@ -191,7 +191,7 @@ def test_an_outline_takes_what_is_said_and_fills_in_the_rest() -> None:
         {"type": "dense", "outputs": 10, "inputs": 5},
     ]
     assert Architecture.from_outline(outline).layers == (
-        Conv2D("conv2d1", 1, 3, 28),
+        Conv2D("conv2d1", 1, 3, kernel=28),
         Flatten(),
         Dense("middle", 3, 5),
         Dense("dense2", 5, 10),
@@ -212,19 +212,22 @@ def test_json_leaves_nothing_out() -> None:
     {
         "no layers": ((), "784,.* logits"),
         "no dense layer": ((ReLU(),), "784,.* logits"),
-        "images for logits": ((Conv2D("a", 1, 10, 28),), r"\(10, 1, 1\) logits"),
+        "images for logits": ((Conv2D("a", 1, 10, kernel=28),), r"\(10, 1, 1\) logits"),
         "another frame": ((Dense("a", 100, 10),), "a takes rows of 100 inputs .* given .784"),
-        "a colour frame": ((Conv2D("a", 3, 1, 3),), r"a takes images of 3 .* given \(1, 28, 28\)"),
+        "a colour frame": (
+            (Conv2D("a", 3, 1, kernel=3),),
+            r"a takes images of 3 .* given \(1, 28, 28\)",
+        ),
         "layers that do not fit": (
             (Dense("a", 784, 16), Dense("b", 32, 10)),
             "b takes rows of 32 inputs .* given .16",
         ),
         "images into a dense layer": (
-            (Conv2D("a", 1, 784, 28), Dense("b", 784, 10)),
+            (Conv2D("a", 1, 784, kernel=28), Dense("b", 784, 10)),
             r"b takes rows of 784 inputs .* given \(784, 1, 1\)",
         ),
         "rows into a convolution": (
-            (Dense("a", 784, 784), Conv2D("b", 1, 1, 3)),
+            (Dense("a", 784, 784), Conv2D("b", 1, 1, kernel=3)),
             "b takes images of 1 inputs .* given .784",
         ),
         "not ten logits": ((Dense("a", 784, 9),), r"\(9,\) logits; a digit has 10"),

@@ -67,9 +67,9 @@ def test_an_elementwise_layer_takes_any_shape_and_keeps_it() -> None:
 @table(
     "layer, shape, count",
     {
-        "conv2d": (Conv2D("a", 3, 8, 5, padding=2), (3, 9, 7), 3 * 25 * 63),
-        "conv2d with a stride": (Conv2D("a", 1, 9, 3, stride=2), (1, 28, 28), 9 * 13 * 13),
-        "depthwise_conv2d": (DepthwiseConv2D("a", 4, 3, padding=1), (4, 7, 7), 4 * 9 * 49),
+        "conv2d": (Conv2D("a", 3, 8, kernel=5, padding=2), (3, 9, 7), 3 * 25 * 63),
+        "conv2d with a stride": (Conv2D("a", 1, 9, kernel=3, stride=2), (1, 28, 28), 9 * 13 * 13),
+        "depthwise_conv2d": (DepthwiseConv2D("a", 4, kernel=3, padding=1), (4, 7, 7), 4 * 9 * 49),
         "another": (Dense("a", 4, 3), (4,), 0),
     },
 )
@@ -88,28 +88,32 @@ def test_a_convolution_knows_how_many_numbers_its_windows_hold(
         "dense: other rows": (Dense("a", 6, 4), (5,), "a takes rows of 6 inputs .* given (5,)"),
         "dense: images": (Dense("a", 6, 4), (6, 1, 1), "a takes rows of 6 inputs .* (6, 1, 1)"),
         "conv2d: other channels": (
-            Conv2D("a", 3, 8, 5),
+            Conv2D("a", 3, 8, kernel=5),
             (1, 28, 28),
             "a takes images of 3 inputs .* given (1, 28, 28)",
         ),
-        "conv2d: rows": (Conv2D("a", 3, 8, 5), (3,), "a takes images of 3 inputs .* given (3,)"),
+        "conv2d: rows": (
+            Conv2D("a", 3, 8, kernel=5),
+            (3,),
+            "a takes images of 3 inputs .* given (3,)",
+        ),
         "conv2d: a window higher than the image": (
-            Conv2D("a", 3, 8, 5),
+            Conv2D("a", 3, 8, kernel=5),
             (3, 4, 9),
             "a: a window of 5 does not fit into (3, 4, 9)",
         ),
         "conv2d: a window wider than the padded image": (
-            Conv2D("a", 3, 8, 7, padding=1, stride=7),
+            Conv2D("a", 3, 8, kernel=7, padding=1, stride=7),
             (3, 9, 4),
             "a: a window of 7 does not fit",
         ),
         "depthwise_conv2d: other channels": (
-            DepthwiseConv2D("a", 3, 3),
+            DepthwiseConv2D("a", 3, kernel=3),
             (4, 9, 9),
             "a takes images of 3 channels",
         ),
         "depthwise_conv2d: too small an image": (
-            DepthwiseConv2D("a", 3, 3),
+            DepthwiseConv2D("a", 3, kernel=3),
             (3, 2, 9),
             "a: a window of 3 does not fit",
         ),
@@ -158,7 +162,7 @@ WINDOWS = ([1, 2, MAX_KERNEL], [0, MAX_KERNEL + 1, *NO_COUNTS])
 PADDINGS = ([0, 1, 2], [3, *NO_COUNTS])  # to half of a kernel of 5
 FLAGS: tuple[list[object], list[object]] = ([True, False], [0, 1, None, "true", [], {}])
 
-CONV2D, DEPTHWISE = Conv2D("a", 1, 1, 5), DepthwiseConv2D("a", 1, 5)
+CONV2D, DEPTHWISE = Conv2D("a", 1, 1, kernel=5), DepthwiseConv2D("a", 1, kernel=5)
 
 RANGES: dict[type, tuple[Any, dict[str, tuple[list[Any], list[Any]]]]] = {
     # layer: one to change, and of each of its fields the values within and outside

@@ -88,7 +88,7 @@ def test_a_recipe_is_what_its_file_says(tmp_path: Path) -> None:
         initialization=Initialization(biases=Uniform(-1.0, 1.0)),
         augmentation=AugmentationConfig(rotation=10.0, shift=1.5),
     )
-    assert recipe.architecture.layers[0] == Conv2D("conv2d1", 1, 4, 28)
+    assert recipe.architecture.layers[0] == Conv2D("conv2d1", 1, 4, kernel=28)
 
 
 def test_what_has_a_default_may_be_left_out(tmp_path: Path) -> None:

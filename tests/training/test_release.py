@@ -16,7 +16,8 @@ from training.config import AugmentationConfig, DataConfig, Distillation, Gradie
 from training.dataset import Mnist
 from training.errors import CheckpointError, DivergedError
 from training.evaluation import evaluate
-from training.release import RunFolder, build, golden_images
+from training.release import build, golden_images
+from training.run_folder import RunFolder
 
 MNIST = synthetic_mnist()
 RECIPE = dataclasses.replace(TINY_RECIPE, augmentation=AugmentationConfig(shift=1, rotation=5))

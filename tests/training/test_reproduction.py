@@ -17,6 +17,7 @@ from tests.helpers import (
     assert_one_line_error,
     environment,
     synthetic_mnist,
+    table,
     write_idx_folder,
 )
 from training import dataset, reproduction, rows
@@ -28,6 +29,7 @@ from training.reproduction import (
     Outcome,
     Published,
     markdown,
+    reached,
     report,
     reproduce,
     run_once,
@@ -269,12 +271,38 @@ def test_the_table_has_means_deviations_and_what_was_published() -> None:
             "96.91%",
             "0.400 ± 0.100",
             "0.079",
+            "no",
             "12 s",
             "449 MiB",
             "2.50",
         ),
-        ("l-layer-sgd", "100.00%", "", "98.00%", "92.00%", "1.000", "", "3 s", "179 MiB", "1.00"),
+        (
+            "l-layer-sgd",
+            "100.00%",
+            "",
+            "98.00%",
+            "92.00%",
+            "1.000",
+            "",
+            "yes",
+            "3 s",
+            "179 MiB",
+            "1.00",
+        ),
     ]
+
+
+@table(
+    "published, words",
+    {
+        "the mean of the test accuracies counts": (Published(training=1, test=0.96), "yes"),
+        "also where single runs are better": (Published(test=0.965), "no"),
+        "without one, that of training": (Published(training=0.98), "yes"),
+        "which may be missed": (Published(training=0.981), "no"),
+    },
+)
+def test_what_counts_as_reached(published: Published, words: str) -> None:
+    assert reached(published, OUTCOMES["tiny-nn"]) is (words == "yes")
 
 
 def test_the_table_is_markdown() -> None:

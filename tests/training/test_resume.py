@@ -23,7 +23,7 @@ from tests.helpers import (
     table,
     write_idx_folder,
 )
-from training.release import RunFolder
+from training.run_folder import RunFolder
 
 POLL = 0.005  # seconds
 PATIENCE = 120  # far beyond what anything here takes

@@ -20,7 +20,8 @@ from training.config import DataConfig
 from training.dataset import load_mnist, split
 from training.errors import CheckpointError, TrainingError
 from training.progress import Progress
-from training.release import RunFolder, Saver, build
+from training.release import build
+from training.run_folder import RunFolder, Saver
 from training.streams import Stream, generator
 from training.trainer import train
 
@@ -128,7 +129,8 @@ FULL_DISK = """
 import resource, sys
 from pathlib import Path
 from tests.training.test_run_folder import MNIST, RECIPE
-from training.release import RunFolder, build
+from training.release import build
+from training.run_folder import RunFolder
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 folder = RunFolder(Path(sys.argv[1]))
 print(build(RECIPE, MNIST, folder=folder, resume=True).digest())
