@@ -93,7 +93,7 @@ def _teacher_digest(recipe: Recipe) -> dict[str, str]:
 
 def _report(path: Path, artifact: Artifact, validation: Digits, test: Digits) -> None:
     if len(validation):
-        write_report(path, artifact, validation, "held-out images")
+        write_report(path, artifact, validation, "the validation set")
     else:
         write_report(path, artifact, test, "the test set")
 

@@ -65,7 +65,7 @@ def test_a_run_leaves_a_checkpoint_a_journal_and_a_report(folder: RunFolder) -> 
     artifact = build(RECIPE, MNIST, folder=folder)
     assert names(folder) == ["checkpoint.npz", "journal.jsonl", "report.html"]
     assert artifact.digest() in folder.report.read_text("utf-8")
-    assert "held-out images" in folder.report.read_text("utf-8")
+    assert "the validation set" in folder.report.read_text("utf-8")
     entries = [json.loads(line) for line in folder.journal.read_text("utf-8").splitlines()]
     for entry, epoch in zip(entries, artifact.training["epochs"], strict=True):
         assert entry | epoch == entry
