@@ -119,7 +119,7 @@ def _outcomes(
     outcomes = {run: kept for run in runs if (kept := _kept(output, run))}
     missing = [run for run in runs if run not in outcomes]
     with (
-        tqdm(total=len(runs), initial=len(outcomes), unit="run", file=sys.stderr) as bar,
+        tqdm(total=len(runs), initial=len(outcomes), unit="run", disable=None) as bar,
         _workers(jobs) as pool,
     ):
         with _interrupts_held():
@@ -129,8 +129,11 @@ def _outcomes(
             outcomes[run] = outcome
             document = {"recipe": run.to_json(), "outcome": dataclasses.asdict(outcome)}
             write_whole(_file(output, run), json.dumps(document).encode())
-            bar.set_postfix_str(f"{run.name} {run.seed}: {outcome.test:.2%}")
+            line = f"{run.name}, seed {run.seed}: {outcome.test:.2%} in {outcome.seconds:.0f} s"
+            bar.set_postfix_str(line)
             bar.update()
+            if bar.disable:  # not on a terminal
+                bar.write(line, file=sys.stderr)
     return {
         recipe.name: [outcomes[dataclasses.replace(recipe, seed=seed)] for seed in seeds]
         for recipe in recipes

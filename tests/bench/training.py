@@ -91,7 +91,7 @@ def compare(work: Work, digits: Digits, folder: Path) -> list[Figure]:
             worker([sys.executable, "-m", "tests.bench.training", *arguments])
         )
         torch = stack.enter_context(worker([str(TWIN), "tests/bench/twin.py", *arguments]))
-        for _ in tqdm(range(1 + work.epochs), desc=work.name, unit="pair", leave=False):
+        for _ in tqdm(range(1 + work.epochs), desc=work.name, disable=None, leave=False):
             ours.append(epoch(numpy))
             theirs.append(epoch(torch))
     ratios = [mine / other for mine, other in zip(ours[1:], theirs[1:], strict=True)]
