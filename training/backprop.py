@@ -63,7 +63,8 @@ def loss_and_gradients(  # noqa: PLR0913, PLR0917 - the last two may be left out
 
     ``loss`` takes logits and returns (loss, dlogits). ``into`` has the names
     and shapes of what the network learns; what batch norm gathers is moved
-    towards the batch. ``dropout`` draws the masks of dropout layers.
+    towards the batch. ``dropout`` draws the masks of dropout layers. ``helper`` takes
+    half of the products of wide dense layers.
     """
     logits, traces = forward_training(network, x, dropout, helper)
     value, dout = loss(logits)
