@@ -52,12 +52,13 @@ def batches(digits: Digits, recipe: Recipe, epoch: int) -> Iterator[Digits]:
     Without a batch size there is one: all the digits in their own order, not copied
     unless they are augmented.
     """
+    plain = _in_order(digits, recipe, epoch)
+    if not recipe.augmentation.enabled:
+        yield from plain
+        return
     rng = generator(recipe.seed, Stream.AUGMENTATION, epoch)
-    for batch in _in_order(digits, recipe, epoch):
-        if recipe.augmentation.enabled:
-            yield Digits(augment(batch.images, recipe.augmentation, rng), batch.labels)
-        else:
-            yield batch
+    for batch in plain:
+        yield Digits(augment(batch.images, recipe.augmentation, rng), batch.labels)
 
 
 def _in_order(digits: Digits, recipe: Recipe, epoch: int) -> Iterator[Digits]:

@@ -20,6 +20,8 @@ from training.config import (
 )
 from training.gradients import softmax_backward
 
+SMALLEST = np.finfo(np.float32).tiny  # probability: the logarithm of 0 is no loss
+
 # Logits (N, K) to (loss, dlogits).
 Loss: TypeAlias = Callable[[FloatArray], tuple[float, FloatArray]]
 
@@ -32,13 +34,15 @@ def softmax_cross_entropy(
     Returns (loss, dlogits). The gradient of the fused pair is probabilities
     minus one-hot labels, over N (Bishop 2006, section 4.3.4).
     """
-    probabilities = softmax(logits)
-    rows = np.arange(len(labels))
-    chosen = probabilities[rows, labels]
-    loss = 0.0 - float(np.log(np.maximum(chosen, np.finfo(chosen.dtype).tiny)).mean())
-    probabilities[rows, labels] -= 1
-    probabilities /= len(labels)
-    return loss, probabilities
+    count, classes = logits.shape
+    dlogits = np.ascontiguousarray(softmax(logits))
+    flat = dlogits.reshape(-1)
+    right = np.arange(0, flat.size, classes) + labels  # where each row has its label
+    chosen = flat.take(right)
+    flat[right] = chosen - 1
+    dlogits /= count
+    loss = 0.0 - float(np.log(np.maximum(chosen, SMALLEST)).sum()) / count
+    return loss, dlogits
 
 
 def softmax_cross_entropy_targets(

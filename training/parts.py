@@ -1,6 +1,6 @@
 """The gradient of a batch, made of the gradients of its parts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias
@@ -87,11 +87,12 @@ class BatchGradient:
         self._share = SHARE_OF_CONVOLUTIONAL if convolves else SHARE_OF_DENSE
 
     def __call__(
-        self, batch: Digits, dropout: np.random.Generator
+        self, batch: Digits, dropout: Sequence[np.random.Generator]
     ) -> tuple[NDArray[np.float32], float, int]:
         """The flat gradient of the batch's mean loss, that loss, and how many were right.
 
-        The gradient's array is used again by the next call.
+        ``dropout`` draws masks: a generator for each of two threads. The gradient's array
+        is used again by the next call.
         """
         pairs = self._pairs(batch)
         if len(pairs) == 1:
@@ -115,16 +116,20 @@ class BatchGradient:
         return list(zip(parts[::2], parts[1::2], strict=True))
 
     def _pair(
-        self, part: Digits, other: Digits | None, images: int, dropout: np.random.Generator
+        self,
+        part: Digits,
+        other: Digits | None,
+        images: int,
+        dropout: Sequence[np.random.Generator],
     ) -> Answer:
         """Fill the first side's gradient with that of one part, or the sum of two."""
         if self._helper is None or other is None:
-            return self._first(part, images, dropout, self._helper)
-        mine, its = dropout.spawn(2)
+            return self._first(part, images, dropout[0], self._helper)
         for here, there in self._statistics:
             there[...] = here
         (loss, correct), (its_loss, its_correct) = self._helper.both(
-            lambda: self._first(part, images, mine), lambda: self._second(other, images, its)
+            lambda: self._first(part, images, dropout[0]),
+            lambda: self._second(other, images, dropout[1]),
         )
         self._first.gradient += self._second.gradient
         for here, there in self._statistics:

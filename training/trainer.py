@@ -1,7 +1,7 @@
 """The training loop: batches in, a trained network out."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 
 import numpy as np
@@ -94,7 +94,7 @@ class Run:
     ) -> Epoch:
         """Train on the batches of one epoch, then validate. Raises DivergedError."""
         number = len(self.history) + 1
-        dropout = generator(self.recipe.seed, Stream.DROPOUT, number)
+        dropout = generator(self.recipe.seed, Stream.DROPOUT, number).spawn(2)
         steps = steps_per_epoch(self.recipe, images)
         losses, correct, rate = 0.0, 0, 0.0
         with np.errstate(over="ignore", invalid="ignore"):  # _check says it in words
@@ -149,7 +149,9 @@ class Run:
         best = max(self.history, key=lambda epoch: epoch.validation_accuracy or 0, default=None)
         return best.number if best else 0
 
-    def _step(self, batch: Digits, rate: float, dropout: np.random.Generator) -> tuple[float, int]:
+    def _step(
+        self, batch: Digits, rate: float, dropout: Sequence[np.random.Generator]
+    ) -> tuple[float, int]:
         """One update; returns the loss of the batch before it, and how many were right."""
         gradient, loss, correct = self._gradient_of(batch, dropout)
         if self.recipe.clip_norm is not None:

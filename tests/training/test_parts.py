@@ -54,7 +54,7 @@ def gradient(
 ) -> tuple[NDArray[np.float32], float, int]:
     vector = vector_of(architecture)
     of = BatchGradient(recipe(architecture), vector, helper)
-    found, loss, correct = of(batch(), np.random.default_rng(4))
+    found, loss, correct = of(batch(), np.random.default_rng(4).spawn(2))
     return found.copy(), loss, correct
 
 
@@ -96,7 +96,7 @@ def test_a_batch_divided_between_threads_gathers_the_mean_statistics_of_its_part
     vector = vector_of(architecture)
     with Helper() as helper:
         of = BatchGradient(recipe(architecture), vector, helper)
-        of(digits, np.random.default_rng(4))
+        of(digits, np.random.default_rng(4).spawn(2))
     mean, variance = vector[-2 * 784 : -784], vector[-784:]
     x = digits.images.reshape(2, -1, 784).astype(np.float64) / 255
     np.testing.assert_allclose(mean, 0.1 * x.mean(axis=(0, 1)), rtol=1e-5, atol=1e-7)
