@@ -9,7 +9,10 @@ import math
 from dataclasses import KW_ONLY, dataclass
 from typing import TypeAlias
 
-Shape: TypeAlias = tuple[int, ...]
+from model import windows
+from model.windows import output_side
+
+Shape: TypeAlias = windows.Shape
 
 # Far above any network this project trains; keep a forged specification
 # from describing what cannot be computed.
@@ -333,7 +336,7 @@ def _require_fit(owner: str, field: str, wanted: int, shape: Shape, *, axes: int
 
 def _windows(owner: str, shape: Shape, size: int, stride: int, padding: int) -> Shape:
     """Height and width of what windows of ``size`` make of an image (C, H, W)."""
-    sides = tuple((side + 2 * padding - size) // stride + 1 for side in shape[1:])
+    sides = tuple(output_side(side, size, stride, padding) for side in shape[1:])
     if min(sides) < 1:
         raise ValueError(f"{owner}: a window of {size} does not fit into {shape}")
     return sides

@@ -13,7 +13,7 @@ from model import artifact as artifacts
 from model.errors import ModelError, StoreUnusable
 from model.store import Store
 from training import comparison, dataset, reproduction, rows
-from training.config import Recipe, load_recipe, recipe_names
+from training.config import MNIST, Recipe, load_recipe, recipe_names
 from training.errors import TrainingError
 from training.evaluation import evaluate
 from training.fetch import MIRRORS, fetch
@@ -195,7 +195,7 @@ def _mnist(arguments: argparse.Namespace) -> dataset.Mnist:
 
 def _read(recipe: Recipe, arguments: argparse.Namespace) -> dataset.Mnist:
     source = recipe.data.source
-    at_hand = source != dataset.MNIST and Path(source).exists()
+    at_hand = source != MNIST and Path(source).exists()
     folder = arguments.data or (Path() if at_hand else dataset.find_folder())
     return dataset.load(recipe.data, folder, generator(recipe.seed, Stream.ROWS))
 

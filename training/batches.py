@@ -5,13 +5,12 @@ can begin with any of them, and both ways give the same batches, bit for bit.
 """
 
 import contextlib
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from math import prod
-from multiprocessing import get_context, resource_tracker
+from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from types import TracebackType
@@ -26,6 +25,7 @@ from training.augmentation import augment
 from training.config import Recipe
 from training.dataset import Digits
 from training.errors import ProducerError
+from training.interrupts import interrupts_held
 from training.memory import keep_freed_memory
 from training.streams import Stream, generator
 
@@ -128,9 +128,9 @@ class Ahead:
                 target=_produce, args=(digits_in, batches_out, *work), daemon=True
             )
             # Our copies of its ends are closed, or its death would not show.
-            with digits_in, batches_out:
-                _start(self._producer)
-            exits.callback(_end, self._producer)
+            with digits_in, batches_out, interrupts_held():
+                self._producer.start()
+                exits.callback(_end, self._producer)
             with self._fate_told(first_epoch):
                 for array in (self._digits.images, self._digits.labels):
                     _send(digits, array)
@@ -179,18 +179,6 @@ class Ahead:
                 f"epoch {epoch}: the process that prepares the batches {fate}; see that there "
                 "is memory for a second copy of the images, and train again with --resume"
             ) from None
-
-
-def _start(producer: SpawnProcess) -> None:
-    """Start it so that Ctrl-C, which goes to both processes, is the trainer's to answer."""
-    # What is blocked here stays blocked there, from the first instruction. multiprocessing's
-    # tracker comes first, for starting it would lift the block.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        producer.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end(producer: SpawnProcess) -> None:

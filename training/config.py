@@ -24,6 +24,8 @@ MAX_ROTATION = 45  # degrees; beyond it a 6 is on its way to a 9
 
 RECIPES = Path(__file__).parent / "recipes"
 
+MNIST = "mnist"  # the source that has a test set of its own
+
 NAME = re.compile(r"[a-z0-9]+([-_][a-z0-9]+)*")
 
 
@@ -305,14 +307,14 @@ class DataConfig:
     training, by writers where they are known; 0 for none.
     """
 
-    source: str = "mnist"
+    source: str = MNIST
     shuffle: bool = False
     test_rows: int = 0
     validation_fraction: float = 0.1
 
     def __post_init__(self) -> None:
         require(self.source != "", "data.source", "'mnist' or the name of a file")
-        if self.source == "mnist":
+        if self.source == MNIST:
             require(self.test_rows == 0, "data.test_rows", "0: MNIST has a test set")
             require(not self.shuffle, "data.shuffle", "false: MNIST's halves stand as they are")
         else:

@@ -9,15 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training import readers
-from training.config import DataConfig
+from training.config import MNIST, DataConfig
 from training.errors import DataError
 from training.rows import Digits as Digits  # noqa: PLC0414 - part of this module's interface
 from training.rows import checked
 
 # Where the data set is looked for when DIGITS_DATA names no folder.
 DEFAULT_FOLDERS = (Path("data"), Path("../shared/mnist"))
-
-MNIST = "mnist"
 
 FILES = {
     "train_images": "train-images-idx3-ubyte",

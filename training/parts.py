@@ -32,11 +32,16 @@ Answer: TypeAlias = tuple[float, int]  # a part's share of the loss, and how man
 class Side:
     """What one thread computes with: the network, and a gradient (P,) of its own to fill."""
 
-    def __init__(self, recipe: Recipe, parameters: Mapping[str, NDArray[np.float32]]) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        parameters: Mapping[str, NDArray[np.float32]],
+        teacher: Network | None,
+    ) -> None:
         architecture = recipe.architecture
         self._loss = recipe.loss
         self._network = Network(architecture, parameters)
-        self._teacher = _teacher(recipe)
+        self._teacher = teacher
         self.gradient = np.empty(learned_count(architecture), np.float32)
         self._into = named_views(architecture, self.gradient)
 
@@ -80,8 +85,9 @@ class BatchGradient:
         gathered = {name: parameters[name] for name in architecture.statistic_names()}
         apart = {name: array.copy() for name, array in gathered.items()}
         self._statistics = [(gathered[name], apart[name]) for name in gathered]
-        self._first = Side(recipe, parameters)
-        self._second = Side(recipe, {**parameters, **apart}) if helper else self._first
+        teacher = _teacher(recipe)
+        self._first = Side(recipe, parameters, teacher)
+        self._second = Side(recipe, {**parameters, **apart}, teacher) if helper else self._first
         self._helper = helper
         convolves = any(isinstance(one, Convolution) for one in architecture.layers)
         self._share = SHARE_OF_CONVOLUTIONAL if convolves else SHARE_OF_DENSE

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import signal
 import statistics
 import sys
 import time
@@ -12,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
-from multiprocessing import active_children, get_context, resource_tracker
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TypeAlias
 
@@ -23,10 +22,11 @@ from model.architecture import FRAME_SIDE
 from model.artifact import write_whole
 from training import dataset, page, pictures, rows
 from training.axes import Axis
-from training.config import Recipe, load_recipe
+from training.config import MNIST, Recipe, load_recipe
 from training.environment import machine, peak_memory
 from training.errors import RecipeError, TrainingError
 from training.evaluation import accuracy, all_logits
+from training.interrupts import interrupts_held
 from training.pictures import Series
 from training.streams import Stream, generator
 from training.trainer import train
@@ -100,7 +100,7 @@ def reproduce(
         raise RecipeError(f"{name}: nothing is published of it; choose from {', '.join(PUBLISHED)}")
     folder = folder or dataset.find_folder()
     output.mkdir(parents=True, exist_ok=True)
-    for source in sorted({recipe.data.source for recipe in recipes.values()} - {"mnist"}):
+    for source in sorted({recipe.data.source for recipe in recipes.values()} - {MNIST}):
         if not (output / source).exists():
             mnist = dataset.load_mnist(folder)
             rows.write_csv(output / source, dataset.kaggle_rows(mnist, ROWS, ROWS_SEED))
@@ -122,7 +122,7 @@ def _outcomes(
         tqdm(total=len(runs), initial=len(outcomes), unit="run", disable=None) as bar,
         _workers(jobs) as pool,
     ):
-        with _interrupts_held():
+        with interrupts_held():
             futures = {pool.submit(run_once, run, folder, output): run for run in missing}
         for future in as_completed(futures):
             run, outcome = futures[future], future.result()
@@ -161,17 +161,6 @@ def _workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown()
 
 
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """What is started here, and all that it starts, leaves Ctrl-C to this process's main thread."""
-    resource_tracker.ensure_running()  # starting it later would lift the block
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _file(output: Path, run: Recipe) -> Path:
     return output / f"{run.name}-{run.seed}.json"
 
@@ -188,7 +177,7 @@ def _kept(output: Path, run: Recipe) -> Outcome | None:
 def run_once(recipe: Recipe, folder: Path, output: Path) -> Outcome:
     """Train one recipe, in this process; a CSV that it names is the one in ``output``."""
     config = recipe.data
-    if config.source != dataset.MNIST:
+    if config.source != MNIST:
         config = dataclasses.replace(config, source=str(output / config.source))
     data = dataset.load(config, folder, generator(recipe.seed, Stream.ROWS))
     rng = generator(recipe.seed, Stream.SPLIT)

@@ -13,25 +13,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.architecture import mlp
-from tests.helpers import ROOT, environment, table
+from tests.helpers import ROOT, TINY_RECIPE, environment, table
 from training.augmentation import augment
 from training.batches import Ahead, Here, batches, source, steps_per_epoch
-from training.config import AdamW, AugmentationConfig, Recipe
+from training.config import AugmentationConfig, Recipe
 from training.dataset import Digits
 from training.errors import ProducerError
 from training.streams import Stream, generator
 
-RECIPE = Recipe(
-    name="tiny",
-    version=1,
-    seed=7,
-    architecture=mlp(784, 16, 10),
-    epochs=2,
-    batch_size=32,
-    optimizer=AdamW(learning_rate=0.01),
+AUGMENTED = replace(
+    TINY_RECIPE, augmentation=AugmentationConfig(shift=2, elastic=2, blur=1, noise=0.1)
 )
-AUGMENTED = replace(RECIPE, augmentation=AugmentationConfig(shift=2, elastic=2, blur=1, noise=0.1))
 ENDLESS = replace(AUGMENTED, epochs=10**6)
 
 GONE_SECONDS = 30  # far beyond the time that a process takes to end
@@ -74,23 +66,23 @@ def assert_same(found: Iterator[Digits], expected: Iterator[Digits]) -> None:
 def test_an_epoch_has_so_many_batches(
     images: int, batch_size: int | None, sizes: list[int]
 ) -> None:
-    recipe = replace(RECIPE, batch_size=batch_size)
+    recipe = replace(TINY_RECIPE, batch_size=batch_size)
     assert [len(batch) for batch in batches(numbered(images), recipe, 1)] == sizes
     assert steps_per_epoch(recipe, images) == len(sizes)
 
 
 def test_an_epoch_has_every_image_once_with_its_label() -> None:
     digits = numbered()
-    found = numbers(batches(digits, RECIPE, 1))
+    found = numbers(batches(digits, TINY_RECIPE, 1))
     assert found != sorted(found)
     assert sorted(found) == list(range(100))
-    assert labels(batches(digits, RECIPE, 1)) == [number % 10 for number in found]
+    assert labels(batches(digits, TINY_RECIPE, 1)) == [number % 10 for number in found]
 
 
 def test_the_order_is_the_seeds_and_the_epochs() -> None:
     digits = numbered()
     orders = [
-        numbers(batches(digits, replace(RECIPE, seed=seed), epoch))
+        numbers(batches(digits, replace(TINY_RECIPE, seed=seed), epoch))
         for seed in (7, 8)
         for epoch in (1, 2, 3)
     ]
@@ -98,7 +90,7 @@ def test_the_order_is_the_seeds_and_the_epochs() -> None:
 
 
 def test_an_order_lasts_as_many_epochs_as_the_recipe_says() -> None:
-    digits, recipe = numbered(), replace(RECIPE, shuffle_every=2)
+    digits, recipe = numbered(), replace(TINY_RECIPE, shuffle_every=2)
     first, second, third, fourth = (numbers(batches(digits, recipe, n)) for n in (1, 2, 3, 4))
     assert first == second
     assert third == fourth
@@ -107,7 +99,7 @@ def test_an_order_lasts_as_many_epochs_as_the_recipe_says() -> None:
 
 def test_a_full_batch_is_the_digits_themselves() -> None:
     digits = numbered()
-    (batch,) = batches(digits, replace(RECIPE, batch_size=None), 1)
+    (batch,) = batches(digits, replace(TINY_RECIPE, batch_size=None), 1)
     assert batch is digits
 
 
@@ -115,7 +107,7 @@ def test_batches_are_augmented_one_after_another_from_the_epochs_stream() -> Non
     rng = generator(7, Stream.AUGMENTATION, 2)
     expected = [
         Digits(augment(batch.images, AUGMENTED.augmentation, rng), batch.labels)
-        for batch in batches(numbered(), RECIPE, 2)
+        for batch in batches(numbered(), TINY_RECIPE, 2)
     ]
     assert_same(batches(numbered(), AUGMENTED, 2), iter(expected))
 
@@ -143,7 +135,7 @@ def test_ahead_gives_the_same_batches(first_epoch: int) -> None:
     "recipe, first_epoch, kind",
     {
         "augmented": (AUGMENTED, 2, Ahead),
-        "as they are": (RECIPE, 1, Here),
+        "as they are": (TINY_RECIPE, 1, Here),
         "all at once": (replace(AUGMENTED, batch_size=None), 1, Here),
         "all epochs done": (AUGMENTED, 3, Here),
     },

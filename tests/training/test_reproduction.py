@@ -20,7 +20,7 @@ from tests.helpers import (
     table,
     write_idx_folder,
 )
-from training import dataset, reproduction, rows
+from training import config, dataset, reproduction, rows
 from training.config import DataConfig, Recipe, load_recipe
 from training.errors import RecipeError
 from training.reproduction import (
@@ -67,7 +67,7 @@ def test_every_published_network_is_a_recipe_that_reproduces_it(name: str) -> No
     recipe = load_recipe(name)
     assert recipe.name == name
     assert recipe.data.validation_fraction == 0  # all that its author trained on
-    assert recipe.data.source in {dataset.MNIST, dataset.KAGGLE_LIKE}
+    assert recipe.data.source in {config.MNIST, dataset.KAGGLE_LIKE}
     published = PUBLISHED[name]
     figures = [published.training, published.test]
     assert any(figure is not None for figure in figures)
