@@ -13,7 +13,8 @@ UV := .venv/uv/bin/uv pip compile --upgrade --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate --quiet pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-recipes check data train reproduce bench bench-service bench-training lock clean
+.PHONY: help serve test test-recipes check data train reproduce bench bench-service bench-engine \
+	bench-training lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -47,10 +48,13 @@ train: .venv/train.stamp ## run one RECIPE: an artifact in STORE
 reproduce: .venv/train.stamp ## run the published recipes with SEEDS seeds each (5); table and curves in build/reproduction
 	$(BIN)/python -m training reproduce --seeds $(SEEDS)
 
-bench: bench-service bench-training ## both of these
+bench: bench-service bench-engine bench-training ## all of these
 
 bench-service: .venv/test.stamp ## measure the running service; writes build/bench/service.json
 	$(BIN)/python -m tests.bench.service
+
+bench-engine: .venv/test.stamp .venv/bench.stamp ## the engine beside ONNX Runtime and PyTorch; writes build/bench/engine.json
+	$(BIN)/python -m tests.bench.engine
 
 bench-training: .venv/test.stamp .venv/bench.stamp ## training beside PyTorch; writes build/bench/training.json
 	$(BIN)/python -m tests.bench.training

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from model import artifact as artifacts
 from model.artifact import Artifact
+from model.card import card, to_text
 from model.classifier import Classifier
-from model.errors import InputError, ModelError, VersionNotFound
+from model.errors import ExportError, InputError, ModelError, VersionNotFound
 from model.store import RELEASES, Store, locate
 
 DEFAULT = "default: DIGITS_MODEL, else the champion of the store"
@@ -40,12 +41,19 @@ def _parser() -> argparse.ArgumentParser:
     listing.set_defaults(run=_list)
 
     for name, run, summary in (
-        ("show", _show, "what a model is, how it was trained and how well it reads"),
+        ("show", _show, "a model's card: what it is, what it is for and how well it reads"),
         ("verify", _verify, "read a model, check all of it and replay its golden set"),
+        ("export", _export, "write a model as ONNX, for other runtimes"),
     ):
         command = commands.add_parser(name, help=summary)
         command.add_argument("artifact", nargs="?", type=Path, default=named, help=DEFAULT)
         command.set_defaults(run=run)
+    commands.choices["show"].add_argument(
+        "--json", action="store_true", help="as JSON, as the service has it at /models/VERSION"
+    )
+    commands.choices["export"].add_argument(
+        "--onnx", type=Path, required=True, metavar="FILE", help="where to write it"
+    )
 
     promote = commands.add_parser("promote", help="make a version of the store the champion")
     promote.add_argument("version", type=int)
@@ -88,19 +96,9 @@ def _list(arguments: argparse.Namespace) -> None:
 
 
 def _show(arguments: argparse.Namespace) -> None:
-    path, artifact = _read(arguments)
-    card = {
-        "path": str(path),
-        "model": {"name": artifact.name, "version": artifact.version, "digest": artifact.digest()},
-        "parameters": artifact.architecture.parameter_count(),
-        "architecture": artifact.architecture.to_json(),
-        "temperature": artifact.confidence.temperature,
-        "thresholds": {"confidence": artifact.confidence.threshold},
-        "normalizer_version": artifact.normalizer_version,
-        "training": artifact.training,
-        "evaluation": artifact.evaluation,
-    }
-    print(json.dumps(card, indent=2))
+    _, artifact = _read(arguments)
+    shown = card(artifact)
+    print(json.dumps(shown, indent=2) if arguments.json else to_text(shown))
 
 
 def _verify(arguments: argparse.Namespace) -> None:
@@ -108,6 +106,22 @@ def _verify(arguments: argparse.Namespace) -> None:
     print(
         f"{path}: sound, {artifact.name} version {artifact.version}, {artifact.digest()}, "
         f"{len(artifact.golden_images)} golden images replayed"
+    )
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    try:
+        from model import export  # noqa: PLC0415 - needs the package onnx, and nothing else does
+    except ImportError as error:
+        raise ExportError(
+            f"writing ONNX takes a package that cannot be imported here ({error}); "
+            'install it: pip install "digits[onnx]"'
+        ) from None
+    _, artifact = _read(arguments)
+    size = export.write(arguments.onnx, artifact)
+    print(
+        f"{arguments.onnx}: ONNX opset {export.OPSET}, {artifact.name} version "
+        f"{artifact.version}, {artifact.digest()}, {size} bytes"
     )
 
 

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from model import artifact as artifacts
 from model import normalizer
 from model.artifact import Artifact
-from model.errors import InputError
-from model.network import scale_pixels
+from model.confidence import energies
+from model.engine import Engine
+from model.errors import GoldenMismatch, InputError
 
-Reason: TypeAlias = Literal["low_confidence", "blank"]
+Reason: TypeAlias = Literal["blank", "out_of_distribution", "low_confidence"]
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,22 @@ class Classifier:
 
     def __init__(self, artifact: Artifact) -> None:
         self.artifact = artifact
-        self._network = artifact.network
+        self._engine = Engine(artifact.network)
 
     @classmethod
     def load(cls, path: Path) -> "Classifier":
-        """Read, verify and warm up the artifact at ``path``; raises ArtifactError."""
+        """Read, verify and warm up the artifact at ``path``; raises ArtifactError.
+
+        Reading has replayed the golden set on the network; here the engine replays it.
+        """
         classifier = cls(artifacts.read(path))
-        classifier.classify(classifier.artifact.golden_images)  # first-call costs are paid here
+        golden = classifier.artifact.golden_images
+        try:
+            artifacts.check_golden(classifier.artifact, classifier._engine.logits(golden))
+        except GoldenMismatch as error:
+            raise GoldenMismatch(f"{path}: {error}") from None
+        for images in (golden, golden[:1]):  # first-call costs are paid here, and of one alone
+            classifier.classify(images)
         return classifier
 
     def classify(self, images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> list[Prediction]:
@@ -56,17 +66,23 @@ class Classifier:
         if len(images) == 0:
             raise InputError("there is no image to classify")
         frames = [normalizer.normalize(image) for image in images]
-        logits = self._network.logits(scale_pixels(np.stack([frame.pixels for frame in frames])))
+        logits = self._engine.logits(np.stack([frame.pixels for frame in frames]))
         probabilities = self.artifact.confidence.probabilities(logits)
-        return [self._judge(frame, row) for frame, row in zip(frames, probabilities, strict=True)]
+        rows = zip(frames, probabilities, energies(logits).tolist(), strict=True)
+        return [self._judge(*row) for row in rows]
 
-    def _judge(self, frame: normalizer.Frame, probabilities: NDArray[np.float64]) -> Prediction:
+    def _judge(
+        self, frame: normalizer.Frame, probabilities: NDArray[np.float64], energy: float
+    ) -> Prediction:
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
+        thresholds = self.artifact.confidence.thresholds
         reason: Reason | None = None
         if frame.blank:
             reason = "blank"
-        elif not self.artifact.confidence.accepts(confidence):
+        elif energy < thresholds.energy:
+            reason = "out_of_distribution"
+        elif confidence < thresholds.confidence:
             reason = "low_confidence"
         return Prediction(
             digit=self.artifact.labels[best],

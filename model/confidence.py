@@ -1,4 +1,4 @@
-"""From logits to a judgement: calibrated probabilities, and whether to stand by them."""
+"""From logits to a judgement: calibrated probabilities, and when to stand by them."""
 
 from dataclasses import dataclass
 
@@ -7,23 +7,44 @@ from numpy.typing import NDArray
 
 from model.layers import FloatArray, softmax
 
+ANY_ENERGY = -1e9  # a threshold below whatever float32 logits of a trained network give
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What an answer needs in order to be accepted, chosen on held-out digits.
+
+    confidence: the least probability of the answer, in 0-1. energy: the least
+    ``energies``, in nats.
+    """
+
+    confidence: float = 0.0
+    energy: float = ANY_ENERGY
+
 
 @dataclass(frozen=True)
 class Confidence:
     """The calibration of one model, fitted on writers it was not trained on.
 
     temperature: divides the logits, > 0 (Guo et al. 2017, "On Calibration of
-    Modern Neural Networks"). threshold: the least confidence in 0-1 at which
-    a prediction is accepted.
+    Modern Neural Networks").
     """
 
-    temperature: float
-    threshold: float
+    temperature: float = 1.0
+    thresholds: Thresholds = Thresholds()
 
     def probabilities(self, logits: FloatArray) -> NDArray[np.float64]:
         """Calibrated probabilities (N, 10) of logits (N, 10), computed in float64."""
         return np.asarray(softmax(logits.astype(np.float64) / self.temperature))
 
-    def accepts(self, confidence: float) -> bool:
-        """Whether a prediction of that confidence is to be trusted."""
-        return confidence >= self.threshold
+
+def energies(logits: FloatArray) -> NDArray[np.float64]:
+    """How much a network has seen in each image: log of the sum of exp of logits (N, K), (N,).
+
+    It is high where some class fits and low where none does, which probabilities
+    cannot tell apart from two that fit (Liu et al. 2020, "Energy-based
+    Out-of-distribution Detection", where it has the other sign).
+    """
+    exact = logits.astype(np.float64)
+    largest = exact.max(axis=1)
+    return np.asarray(largest + np.log(np.exp(exact - largest[:, None]).sum(axis=1)))

@@ -15,6 +15,7 @@ ModelError
 │       ├── DigestMismatch
 │       ├── NonFiniteParameter
 │       └── GoldenMismatch      the network does not reproduce its own golden logits
+├── ExportError                 a model that cannot be written as ONNX
 └── StoreError
     ├── VersionNotFound         no such version, or an alias that points nowhere
     ├── VersionExists           versions are immutable
@@ -82,6 +83,10 @@ class NonFiniteParameter(ArtifactCorrupt):
 
 class GoldenMismatch(ArtifactCorrupt):
     """The network does not reproduce its own golden logits."""
+
+
+class ExportError(ModelError):
+    """A model cannot be written as ONNX: there is no package for it, or no such file."""
 
 
 class StoreError(ModelError):

@@ -4,10 +4,12 @@ MNIST's own definition (LeCun et al. 1998, section III.A): the digit, bright
 on dark, is scaled into a 20x20 box with its aspect kept and anti-aliased, and
 placed so that its centre of mass is the centre of a 28x28 frame.
 
-An image that already is such a frame is left as it is, to the bit. Every
-rule has its constant below; what they amount to is ``VERSION``, which the
-artifact records, so that a model is never served with other eyes than it was
-evaluated with.
+An image that already is such a frame is left as it is, to the bit. One of that
+size on another ground gets the ground removed, and is moved only where its digit
+stands alone and elsewhere than in MNIST: what noise has done to a frame, cropping
+would make worse. Every rule has its constant below; what they amount to is
+``VERSION``, which the artifact records, so that a model is never served with
+other eyes than it was evaluated with.
 """
 
 from dataclasses import dataclass
@@ -19,17 +21,28 @@ from numpy.typing import NDArray
 from model.architecture import FRAME_SIDE
 from model.errors import InputError
 
-VERSION = 1
+VERSION = 2
 
 BOX_SIDE = 20  # the longer side of the digit within the frame
+SMALLEST_BOX = 14  # no digit of MNIST is smaller
+OFF_CENTRE = 1.5  # pixels; no digit of MNIST has its centre of mass further from 14 than 0.5
 DARK = 64  # a border at most this bright is an MNIST frame's
 MIN_CONTRAST = 32  # less between ground and ink is a blank sheet
 INK = 64  # of 255, after the contrast is stretched: what counts as a stroke
+UNEVEN = 0.15  # share of the border that differs from its median by more than MIN_CONTRAST
+SMOOTHED = 0.25  # of a side: strokes over the border that are narrower are not its ground
+BOTH_WAYS = 0.75  # ink both lighter and darker than an uneven ground, one as much as the other
 
 Finding: TypeAlias = Literal["inverted", "low_contrast"]
 LOW_CONTRAST = 96
 
 UINT8_MAX = 255
+
+Ink: TypeAlias = NDArray[np.float32]
+
+# Times the pixels of a frame: their sum, and the sums of row and column times pixel.
+MOMENTS: Ink = np.stack([np.ones((FRAME_SIDE, FRAME_SIDE)), *np.indices((FRAME_SIDE, FRAME_SIDE))])
+MOMENTS = MOMENTS.reshape(3, -1).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -54,38 +67,91 @@ def normalize(image: NDArray[np.uint8]) -> Frame:
         raise InputError(
             f"an image is a non-empty (H, W) uint8 array, not {image.dtype} {image.shape}"
         )
-    ground = _ground(image)
-    brighter, darker = int(image.max()) - ground, ground - int(image.min())
-    contrast = max(brighter, darker)
+    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
+    level = _median(border)
+    contrast = max(int(image.max()) - level, level - int(image.min()))
     if contrast < MIN_CONTRAST:
         return Frame(np.zeros((FRAME_SIDE, FRAME_SIDE), np.uint8), blank=True)
-    if image.shape == (FRAME_SIDE, FRAME_SIDE) and ground <= DARK:
+    framed = image.shape == (FRAME_SIDE, FRAME_SIDE)
+    uneven = bool(np.count_nonzero(np.abs(border - level) > MIN_CONTRAST) > UNEVEN * len(border))
+    dark = level <= DARK and not uneven
+    if framed and dark and not _misplaced(image):
         return Frame(image)
+    light = image.astype(np.float32)
+    light -= _ground(image) if uneven else np.float32(level)
+    ink, inverted = _ink(light, both_ways=uneven)
     warnings: list[Finding] = []
-    if darker > brighter:
-        image, ground = UINT8_MAX - image, UINT8_MAX - ground
+    if inverted:
         warnings.append("inverted")
     if contrast < LOW_CONTRAST:
         warnings.append("low_contrast")
-    ink = _stretch(image, ground)
+    if framed and not dark and (uneven or not _misplaced(ink)) and _box_side(ink) >= SMALLEST_BOX:
+        return Frame(np.rint(ink).astype(np.uint8), warnings=tuple(warnings))
     return Frame(_centre(_fit(_crop(ink))), warnings=tuple(warnings))
 
 
-def _ground(image: NDArray[np.uint8]) -> float:
-    """The shade of the ground: the median of the border pixels."""
-    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-    middle = (len(border) // 2 - 1, len(border) // 2)  # there is always an even number
-    border.partition(middle)  # np.median takes ten times as long on so few values
-    return float(border[middle[0]]) / 2 + float(border[middle[1]]) / 2
+def _median(values: NDArray[np.uint8]) -> float:
+    middle = (len(values) // 2 - 1, len(values) // 2)  # of borders: an even number
+    ordered = np.partition(values, middle)  # np.median takes ten times as long on so few
+    return float(ordered[middle[0]]) / 2 + float(ordered[middle[1]]) / 2
 
 
-def _stretch(image: NDArray[np.uint8], ground: float) -> NDArray[np.float32]:
-    """Ground to 0, the brightest pixel to 255."""
-    ink: NDArray[np.float32] = image.astype(np.float32)
-    ink -= ground
-    np.maximum(ink, 0, out=ink)
-    ink *= UINT8_MAX / max(float(ink.max()), 1.0)
-    return ink
+def _ground(image: NDArray[np.uint8]) -> Ink:
+    """The ground (H, W) behind the ink, from the border: a Coons patch (Coons 1967).
+
+    Whatever light, shadow or stripe runs from one side to the other is followed; a
+    stroke that runs over the border is smoothed away by a median along it.
+    """
+    top, bottom, left, right = map(_smoothed, (image[0], image[-1], image[:, 0], image[:, -1]))
+    down = np.linspace(0, 1, len(left), dtype=np.float32)[:, None]
+    across = np.linspace(0, 1, len(top), dtype=np.float32)
+    between = (1 - down) * top + down * bottom + (1 - across) * left[:, None]
+    between += across * right[:, None]
+    upper = (1 - across) * (top[0] + left[0]) / 2 + across * (top[-1] + right[0]) / 2
+    lower = (1 - across) * (bottom[0] + left[-1]) / 2 + across * (bottom[-1] + right[-1]) / 2
+    return np.asarray(between - (1 - down) * upper - down * lower, np.float32)
+
+
+def _smoothed(side: NDArray[np.uint8]) -> Ink:
+    """A running median along one side (L,), over a quarter of it."""
+    reach = int(len(side) * SMOOTHED / 2)
+    padded = np.pad(side, reach, mode="reflect" if reach < len(side) else "edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
+    medians: Ink = np.median(windows, axis=1).astype(np.float32)
+    return medians
+
+
+def _ink(light: Ink, *, both_ways: bool) -> tuple[Ink, bool]:
+    """Ink 0-255 of what is lighter or darker than the ground, and whether it is darker."""
+    brighter, darker = float(light.max()), -float(light.min())
+    largest = max(brighter, darker, 1.0)
+    inverted = darker > brighter
+    if both_ways and min(brighter, darker) > BOTH_WAYS * largest:
+        np.abs(light, out=light)
+    elif inverted:
+        np.negative(light, out=light)
+    np.maximum(light, 0, out=light)
+    light *= UINT8_MAX / largest
+    return light, inverted
+
+
+def _misplaced(ink: NDArray[np.uint8] | Ink) -> bool:
+    """Whether a frame's digit stands free, but not where or as large as MNIST has it."""
+    side = _box_side(ink)
+    if side > BOX_SIDE:
+        return False  # it does not stand free
+    if side < SMALLEST_BOX:
+        return True
+    total, down, across = MOMENTS @ ink.reshape(-1).astype(np.float32)
+    middle = FRAME_SIDE / 2 * total
+    return bool(max(abs(down - middle), abs(across - middle)) > OFF_CENTRE * total)
+
+
+def _box_side(ink: NDArray[np.uint8] | Ink) -> int:
+    """The longer side of the bounding box of all strokes."""
+    strokes = ink > INK
+    rows, columns = strokes.any(axis=1).tobytes(), strokes.any(axis=0).tobytes()
+    return max(line.rfind(1) - line.find(1) + 1 if 1 in line else 0 for line in (rows, columns))
 
 
 def _crop(ink: NDArray[np.float32]) -> NDArray[np.float32]:

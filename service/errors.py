@@ -35,6 +35,7 @@ RequestError
 │   └── TargetTooLong
 └── RouteError              the address
     ├── NotFound
+    ├── UnknownModelVersion
     └── MethodNotAllowed
 
 Every message names the field and says what to send instead. None holds a
@@ -194,6 +195,10 @@ class NotFound(RouteError):
     """Nothing is here."""
 
 
+class UnknownModelVersion(RouteError):
+    """No model of this version is loaded."""
+
+
 class MethodNotAllowed(RouteError):
     """Something is here, but not for this method."""
 
@@ -245,6 +250,9 @@ TABLE: dict[type[RequestError], Problem] = {
     ),
     TargetTooLong: Problem(Status.REQUEST_URI_TOO_LONG, "target_too_long", "The path is too long"),
     NotFound: Problem(Status.NOT_FOUND, "not_found", "Nothing is here"),
+    UnknownModelVersion: Problem(
+        Status.NOT_FOUND, "unknown_model_version", "No model of this version"
+    ),
     MethodNotAllowed: Problem(Status.METHOD_NOT_ALLOWED, "method_not_allowed", "Wrong method"),
 }
 

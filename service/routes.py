@@ -1,8 +1,13 @@
 """The endpoints, each as thin as it can be."""
 
-import orjson
-from flask import Blueprint, Response, g, request
+import json
+import re
 
+import orjson
+from flask import Blueprint, Response, g, request, url_for
+
+from model.card import card
+from service import errors
 from service.health import Health
 from service.inference import Inference
 from service.limits import read_body
@@ -10,10 +15,14 @@ from service.metrics import CONTENT_TYPE
 
 JSON = "application/json"
 
+VERSION = re.compile(r"[1-9][0-9]*")
+
 
 def blueprint(inference: Inference, health: Health) -> Blueprint:
     """The routes of one application over its parts."""
     routes = Blueprint("digits", __name__)
+    artifact = inference.classifier.artifact
+    card_json = json.dumps(card(artifact))  # not by orjson: a seed may have over 64 bits
 
     @routes.get("/")
     def index() -> Response:
@@ -42,7 +51,6 @@ def blueprint(inference: Inference, health: Health) -> Blueprint:
 
     @routes.get("/models")
     def models() -> Response:
-        artifact = inference.classifier.artifact
         return _json(
             {
                 "models": [
@@ -52,10 +60,21 @@ def blueprint(inference: Inference, health: Health) -> Blueprint:
                         "digest": artifact.digest(),
                         "parameters": artifact.architecture.parameter_count(),
                         "evaluation": artifact.evaluation,
+                        "card": url_for(".model_card", version=artifact.version),
                     }
                 ]
             }
         )
+
+    @routes.get("/models/<version>")
+    def model_card(version: str) -> Response:
+        if version != str(artifact.version):
+            address = url_for(".model_card", version=artifact.version)
+            wrong = "is not loaded" if VERSION.fullmatch(version) else "is not a whole number"
+            raise errors.UnknownModelVersion(
+                "version", f"this version {wrong}; ask for version {artifact.version} at {address}"
+            )
+        return Response(card_json, content_type=JSON)
 
     return routes
 

@@ -12,7 +12,7 @@ from typing import Any
 PREFIX = "DIGITS_"
 
 # Read by other parts of the project, so not a misspelled setting of this one.
-FOREIGN = frozenset({"DIGITS_DATA"})
+FOREIGN = frozenset({"DIGITS_DATA", "DIGITS_DRAWINGS"})
 
 # Where the workers' metrics files are. prometheus-client reads it when it is
 # imported, and only from the environment; gunicorn_conf.py sets it.

@@ -97,7 +97,10 @@ def write_idx_folder(folder: Path, mnist: Mnist, *, gz: bool = True) -> Path:
             (folder / f"{name}.gz").write_bytes(gzip.compress(data, 1))
         else:
             (folder / name).write_bytes(data)
-    if mnist.writers is not None:
+    if mnist.writers is not None and mnist.test_writers is not None:
+        known = folder / WRITERS
+        np.savez(known, train_writer=mnist.writers, test_writer=mnist.test_writers)
+    elif mnist.writers is not None:
         np.savez(folder / WRITERS, train_writer=mnist.writers)
     return folder
 

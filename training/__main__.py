@@ -10,16 +10,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model import artifact as artifacts
+from model.artifact import Artifact
+from model.classifier import Classifier
 from model.errors import ModelError, StoreUnusable
-from model.store import Store
-from training import comparison, dataset, reproduction, rows
+from model.store import RELEASES, Store
+from training import comparison, dataset, drawings, judging, reproduction, robustness, rows
 from training.config import MNIST, Recipe, load_recipe, recipe_names
 from training.errors import TrainingError
-from training.evaluation import evaluate
+from training.evaluation import evaluate_test
+from training.examination import examine
 from training.fetch import MIRRORS, fetch
 from training.release import build
 from training.run_folder import RunFolder
 from training.streams import Stream, generator
+from training.teachers import teachers
 
 STORE = Path("build/store")
 RUNS = Path("build/runs")
@@ -63,11 +67,32 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--resume", action="store_true", help="go on from the last checkpoint, if there is one"
     )
+    train.add_argument(
+        "--without-test",
+        action="store_true",
+        help="leave the test set shut: for runs from which one is to be chosen",
+    )
     train.set_defaults(run=_train)
 
     evaluation = commands.add_parser("evaluate", help="test an artifact on MNIST's test set")
     evaluation.add_argument("artifact", type=Path)
+    instead = evaluation.add_mutually_exclusive_group()
+    instead.add_argument(
+        "--robustness", action="store_true", help="on the test set with fifteen corruptions"
+    )
+    instead.add_argument("--refusals", action="store_true", help="on images that are not one digit")
+    instead.add_argument("--drawings", action="store_true", help="on digits drawn with a mouse")
     evaluation.set_defaults(run=_evaluate)
+
+    release = commands.add_parser("release", help="measure all of it, record it, and publish")
+    release.add_argument("artifact", type=Path)
+    release.add_argument(
+        "--siblings", nargs="*", type=Path, default=[], help="the same recipe with other seeds"
+    )
+    release.add_argument(
+        "--store", type=Path, default=RELEASES, help="where to publish (default: the shipped ones)"
+    )
+    release.set_defaults(run=_release)
 
     compare = commands.add_parser("compare", help="two artifacts side by side on MNIST's test set")
     compare.add_argument("first", type=Path)
@@ -106,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     data.set_defaults(run=_data)
 
-    for command in (train, evaluation, compare, reproduce, csv):
+    for command in (train, evaluation, release, compare, reproduce, csv):
         command.add_argument(
             "--data", type=Path, help="MNIST's folder (default: DIGITS_DATA, else data/)"
         )
@@ -143,25 +168,69 @@ def _train_and_publish(recipe: Recipe, folder: RunFolder, arguments: argparse.Na
     store = Store(arguments.store)
     store.create()  # before the work, not after it
     began = time.perf_counter()
-    artifact = build(recipe, data, folder=folder, resume=arguments.resume)
+    artifact = build(
+        recipe,
+        data,
+        teachers=teachers(recipe, data, RUNS, resume=arguments.resume, announce=_announce),
+        folder=folder,
+        resume=arguments.resume,
+        open_test=not arguments.without_test,
+    )
     seconds = time.perf_counter() - began
     path = store.add(artifact)
     folder.checkpoint.unlink(missing_ok=True)
     report = folder.report if folder.report.exists() else "no report"
-    test = artifact.evaluation["test"]
-    low, high = test["interval_95"]
+    name = "validation" if arguments.without_test else "test"
     print(
         f"{path}\n{artifacts.read(path).digest()}\n{report}\n"
-        f"{test['correct']} of {test['images']} test images right "
-        f"({test['accuracy']:.2%}, 95 % interval {low:.2%} to {high:.2%}), "
-        f"trained in {seconds:.0f} s"
+        f"{_summary(artifact, name)}, trained in {seconds:.0f} s"
+    )
+
+
+def _announce(text: str) -> None:
+    print(text, file=sys.stderr)  # stdout is for what came of it
+
+
+def _summary(artifact: Artifact, name: str) -> str:
+    figures = artifact.evaluation.get(name)
+    if figures is None:
+        return "nothing was held out and the test set is shut: not evaluated"
+    low, high = figures["interval_95"]
+    return (
+        f"{figures['correct']} of {figures['images']} {name} images right "
+        f"({figures['accuracy']:.2%}, 95 % interval {low:.2%} to {high:.2%})"
     )
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     artifact = artifacts.read(arguments.artifact)
-    test = _mnist(arguments).test
-    print(json.dumps(evaluate(artifact.network, test, artifact.confidence), indent=2))
+    classify = Classifier(artifact).classify
+    if arguments.drawings:
+        digits = drawings.read_drawings(drawings.find_drawings())
+        print(drawings.to_text(drawings.drawings(classify, digits, judging.SEED)))
+    elif arguments.refusals:
+        print(judging.refusals(classify, _mnist(arguments))[0])
+    elif arguments.robustness:
+        test = _mnist(arguments).test
+        print(robustness.to_text(robustness.robustness(classify, test, judging.SEED)))
+    else:
+        data = _mnist(arguments)
+        found = examine(artifact.network, artifact.confidence, data.test)
+        print(json.dumps(evaluate_test(found, data.test_writers), indent=2))
+
+
+def _release(arguments: argparse.Namespace) -> None:
+    store = Store(arguments.store)
+    store.create()
+    siblings = [artifacts.read(path) for path in arguments.siblings]
+    artifact = judging.judged(
+        artifacts.read(arguments.artifact),
+        _mnist(arguments),
+        siblings,
+        drawings.read_drawings(drawings.find_drawings()),
+    )
+    print(store.add(artifact))
+    print(_summary(artifact, "test"))
 
 
 def _compare(arguments: argparse.Namespace) -> None:

@@ -1,8 +1,8 @@
 """Random changes of frames, vectorized over the batch.
 
 Affine maps and elastic distortions move the points at which a frame is
-sampled, once, bilinearly; then strokes grow or shrink, then come blur and
-noise. Frames pass through in chunks, so that every temporary stays in the
+sampled, once, bilinearly; then strokes grow or shrink, a rectangle is painted
+over, and blur and noise come. Frames pass through in chunks, so that every temporary stays in the
 processor's cache; the work is in float32.
 """
 
@@ -22,6 +22,7 @@ PIXELS = FRAME_SIDE * FRAME_SIDE
 PADDED_SIDE = FRAME_SIDE + 2  # a pixel of ground on every side
 
 ELASTIC_REACH = 3  # standard deviations, beyond which the smoothing weighs 1 % or less
+ERASED_ASPECT = 3  # the longer side of an erased rectangle to the other, at most
 LEAST_BLUR = 1e-3  # pixels; below it a Gaussian at whole pixels is 1, 0, 0 all the same
 NORMAL_STEPS = 2**16
 
@@ -38,21 +39,42 @@ def augment(
     their width by twice as much. What comes from outside a frame is ground.
 
     For every chunk ``rng`` is asked for, in this order: rotation, scale (y, x),
-    shear, shift (y, x), elastic amplitudes and fields, stroke, blur, noise
-    levels and noise; for what has the bound 0, for nothing.
+    shear, shift (y, x), elastic amplitudes and fields, stroke, which are spared,
+    hollowness, erased shares and rectangles, blur, noise levels and noise; for what
+    has the bound 0, for nothing.
     """
-    augmented = np.empty_like(frames)
+    return augment_both(frames, bounds, rng)[1]
+
+
+def augment_both(
+    frames: NDArray[np.uint8], bounds: AugmentationConfig, rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """What ``augment`` makes of the frames, before and after they are spoilt.
+
+    To spoil is what ``spared`` spares some of: hollow, erase, blur and noise. Where
+    nothing does, both are one array.
+    """
+    plain = np.empty_like(frames)
+    spoilt = np.empty_like(frames) if bounds.spoils else plain
     for start in range(0, len(frames), CHUNK):
         chunk = slice(start, start + CHUNK)
-        images = _change(frames[chunk], bounds, rng)
-        np.rint(np.clip(images, 0, PIXEL_MAX, out=images), out=images)
-        augmented[chunk] = images.reshape(-1, FRAME_SIDE, FRAME_SIDE)
-    return augmented
+        images = _move(frames[chunk], bounds, rng)
+        plain[chunk] = _pixels(images)
+        if bounds.spoils:
+            spoilt[chunk] = _pixels(_spoil(images, bounds, rng))
+    return plain, spoilt
 
 
-def _change(
+def _pixels(images: Images) -> Images:
+    """Images (N, 784) as frames of whole numbers, made in their place."""
+    np.rint(np.clip(images, 0, PIXEL_MAX, out=images), out=images)
+    return images.reshape(-1, FRAME_SIDE, FRAME_SIDE)
+
+
+def _move(
     frames: NDArray[np.uint8], bounds: AugmentationConfig, rng: np.random.Generator
 ) -> Images:
+    """Frames as (N, 784), with their points moved and their strokes grown or shrunk."""
     count = len(frames)
     if any((bounds.rotation, bounds.scale, bounds.shear, bounds.shift, bounds.elastic)):
         y, x = _affine_points(count, bounds, rng)
@@ -66,10 +88,20 @@ def _change(
         images = frames.reshape(count, PIXELS).astype(np.float32)
     if bounds.stroke:
         images = _thicken(images, _amounts(rng, -bounds.stroke, bounds.stroke, count))
+    return images
+
+
+def _spoil(images: Images, bounds: AugmentationConfig, rng: np.random.Generator) -> Images:
+    count = len(images)
+    share = rng.random((count, 1)) >= bounds.spared if bounds.spared else True
+    if bounds.hollow:
+        images = _hollow(images, _amounts(rng, 0, bounds.hollow, count) * share)
+    if bounds.erase:
+        images = _erase(images, _amounts(rng, 0, bounds.erase, count) * share, rng)
     if bounds.blur:
-        images = _blur(images, _amounts(rng, 0, bounds.blur, count))
+        images = _blur(images, _amounts(rng, 0, bounds.blur, count) * share)
     if bounds.noise:
-        images += _noise(_amounts(rng, 0, bounds.noise * PIXEL_MAX, count), rng)
+        images = images + _noise(_amounts(rng, 0, bounds.noise * PIXEL_MAX, count) * share, rng)
     return images
 
 
@@ -210,6 +242,31 @@ def _largest_of_three(line: Images, stride: int) -> Images:
     np.maximum(largest[stride:], line[:-stride], out=largest[stride:])
     np.maximum(largest[:-stride], line[stride:], out=largest[:-stride])
     return largest
+
+
+def _hollow(images: Images, shares: Images) -> Images:
+    """Take such a share (N, 1) of the ink out of the strokes and leave a contour around them."""
+    contours = _dilate(images) * (shares > 0)
+    hollowed: Images = np.maximum(images, contours)
+    hollowed -= shares * images
+    return hollowed
+
+
+def _erase(images: Images, shares: Images, rng: np.random.Generator) -> Images:
+    """Paint a rectangle of such a share (N, 1) of each frame, anywhere, in any one shade.
+
+    Random erasing (Zhong et al. 2020); sides may be as 1 to 3, and a part may lie outside.
+    """
+    count = len(images)
+    lengthening = ERASED_ASPECT ** rng.uniform(-0.5, 0.5, (count, 1))
+    side = FRAME_SIDE * np.sqrt(shares)
+    rows, columns = (
+        np.abs(np.arange(FRAME_SIDE) - rng.uniform(0, FRAME_SIDE - 1, (count, 1))) < length / 2
+        for length in (side * lengthening, side / lengthening)
+    )  # (N, 28) each
+    hidden = (rows[:, :, None] & columns[:, None, :]).reshape(count, PIXELS)
+    painted: Images = np.where(hidden, _amounts(rng, 0, PIXEL_MAX, count), images)
+    return painted
 
 
 def _blur(images: Images, sigma: Images) -> Images:

@@ -21,12 +21,14 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from model.architecture import FRAME_SIDE
-from training.augmentation import augment
-from training.config import Recipe
+from training.augmentation import augment_both
+from training.config import Distillation, Recipe
 from training.dataset import Digits
 from training.errors import ProducerError
 from training.interrupts import interrupts_held
 from training.memory import keep_freed_memory
+from training.outliers import outliers
+from training.rows import NO_DIGIT
 from training.streams import Stream, generator
 
 if sys.platform == "linux":
@@ -50,15 +52,36 @@ def batches(digits: Digits, recipe: Recipe, epoch: int) -> Iterator[Digits]:
     """The batches of an epoch (1 or more), in order, augmented as ``recipe`` says.
 
     Without a batch size there is one: all the digits in their own order, not copied
-    unless they are augmented.
+    unless they are augmented. Outliers, where the recipe wants some, are drawn for each
+    batch and stand anywhere in it.
     """
-    plain = _in_order(digits, recipe, epoch)
-    if not recipe.augmentation.enabled:
-        yield from plain
-        return
     rng = generator(recipe.seed, Stream.AUGMENTATION, epoch)
-    for batch in plain:
-        yield Digits(augment(batch.images, recipe.augmentation, rng), batch.labels)
+    rng_of_outliers = generator(recipe.seed, Stream.OUTLIERS, epoch)
+    for batch_of_digits in _in_order(digits, recipe, epoch):
+        batch = batch_of_digits
+        if count := outliers_to(recipe, len(batch)):
+            batch = _mixed(batch, outliers(count, digits.images, rng_of_outliers), rng_of_outliers)
+        if recipe.augmentation.enabled:
+            plain, spoilt = augment_both(batch.images, recipe.augmentation, rng)
+            batch = Digits(spoilt, batch.labels, plain if shows_plain(recipe) else None)
+        yield batch
+
+
+def shows_plain(recipe: Recipe) -> bool:
+    """Whether there are teachers, who are shown the images before they are spoilt."""
+    return isinstance(recipe.loss, Distillation) and recipe.augmentation.spoils
+
+
+def outliers_to(recipe: Recipe, digits: int) -> int:
+    """How many outliers join so many digits."""
+    return round(recipe.data.outliers * digits)
+
+
+def _mixed(digits: Digits, strange: NDArray[np.uint8], rng: np.random.Generator) -> Digits:
+    """Digits and outliers in one batch, in random order: its parts are alike."""
+    images = np.concatenate([digits.images, strange])
+    labels = np.concatenate([digits.labels, np.full(len(strange), NO_DIGIT, np.uint8)])
+    return Digits(images, labels).take(rng.permutation(len(labels)))
 
 
 def _in_order(digits: Digits, recipe: Recipe, epoch: int) -> Iterator[Digits]:
@@ -80,8 +103,8 @@ class Source(Protocol):
 
 def source(digits: Digits, recipe: Recipe, first_epoch: int) -> AbstractContextManager[Source]:
     """The batches from ``first_epoch`` on, made ahead where making them is work."""
-    worthwhile = recipe.augmentation.enabled and recipe.batch_size is not None
-    if worthwhile and first_epoch <= recipe.epochs:
+    work = recipe.augmentation.enabled or recipe.data.outliers > 0
+    if work and recipe.batch_size is not None and first_epoch <= recipe.epochs:
         return Ahead(digits, recipe, first_epoch)
     return nullcontext(Here(digits, recipe))
 
@@ -153,10 +176,11 @@ class Ahead:
         images, size = len(self._digits), self._recipe.batch_size or len(self._digits)
         for start in range(0, images, size):
             count = min(size, images - start)
-            batch = _empty(count)
+            whole = count + outliers_to(self._recipe, count)
+            batch = _empty(whole, plain=shows_plain(self._recipe))
             with self._fate_told(number):
-                _receive(self._batches, batch.images)
-                _receive(self._batches, batch.labels)
+                for array in _arrays(batch):
+                    _receive(self._batches, array)
             taken = start + count
             self._position = (number, taken) if taken < images else (number + 1, 0)
             yield batch
@@ -210,17 +234,24 @@ def _produce(
         with threadpool_limits(1, user_api="blas"):  # the other cores are the trainer's
             for epoch in range(first_epoch, recipe.epochs + 1):
                 for batch in batches(digits, recipe, epoch):
-                    _send(batches_out, batch.images)
-                    _send(batches_out, batch.labels)
+                    for array in _arrays(batch):
+                        _send(batches_out, array)
     except (EOFError, OSError):
         pass  # the trainer is gone
     except MemoryError:
         sys.exit(OUT_OF_MEMORY)
 
 
-def _empty(count: int) -> Digits:
-    frames = np.empty((count, FRAME_SIDE, FRAME_SIDE), np.uint8)
-    return Digits(frames, np.empty(count, np.uint8))
+def _empty(count: int, *, plain: bool = False) -> Digits:
+    shape = count, FRAME_SIDE, FRAME_SIDE
+    before = np.empty(shape, np.uint8) if plain else None
+    return Digits(np.empty(shape, np.uint8), np.empty(count, np.uint8), before)
+
+
+def _arrays(digits: Digits) -> list[NDArray[np.uint8]]:
+    """What goes through the pipe, in this order."""
+    plain = [] if digits.plain is None else [digits.plain]
+    return [digits.images, digits.labels, *plain]
 
 
 def _send(connection: Connection, array: NDArray[np.uint8]) -> None:

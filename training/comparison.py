@@ -10,7 +10,8 @@ from model.architecture import CLASSES
 from model.artifact import Artifact
 from training.dataset import Digits
 from training.errors import DataError
-from training.evaluation import all_logits, wilson_interval
+from training.examination import all_logits
+from training.statistics import wilson_interval
 
 SIGNIFICANT = 0.05  # the p-value under which a difference is called one
 NEGLIGIBLE = 0.0001  # and the one under which its digits tell nothing

@@ -165,20 +165,33 @@ class MeanSquaredError:
 
 @dataclass(frozen=True)
 class Distillation:
-    """Cross-entropy with the softened answers of another model beside the labels.
+    """Cross-entropy with the softened answers of other models beside the labels.
 
-    teacher: path of its artifact. temperature: both sides are softened by it.
-    weight: the teacher's share of the loss.
+    teacher: the path of an artifact (``.npz``), or the recipe that makes teachers.
+    teachers: how many of that recipe there are, of the seeds from 1 on.
+    temperature: both sides are softened by it. weight: the teachers' share of the loss.
     """
 
     teacher: str
+    teachers: int = 1
     temperature: float = 2.0
     weight: float = 0.5
 
     def __post_init__(self) -> None:
-        require(self.teacher != "", "loss.teacher", "the path of an artifact")
+        require(self.teacher != "", "loss.teacher", "the path of an artifact or a recipe")
+        require(self.teachers >= 1, "loss.teachers", "1 or more")
+        require(
+            self.teachers == 1 or not self.from_artifact,
+            "loss.teachers",
+            "left out where loss.teacher is an artifact",
+        )
         _positive("loss.temperature", self.temperature)
         require(0 <= self.weight <= 1, "loss.weight", "from 0 to 1")
+
+    @property
+    def from_artifact(self) -> bool:
+        """Whether the teacher is an artifact that is there, and not yet to be trained."""
+        return self.teacher.endswith(".npz")
 
 
 LossConfig: TypeAlias = SoftmaxCrossEntropy | BinaryCrossEntropy | MeanSquaredError | Distillation
@@ -253,9 +266,11 @@ class AugmentationConfig:
     rotation: degrees either way. scale, shear: fractions either way. shift:
     pixels either way. elastic: amplitude of the displacement in pixels, up to.
     elastic_smoothness: standard deviation in pixels of what smooths it.
-    stroke: pixels by which strokes grow or shrink, up to, either way. blur:
-    standard deviation in pixels, up to. noise: standard deviation as a share
-    of 255, up to.
+    stroke: pixels by which strokes grow or shrink, up to, either way. hollow:
+    share of the ink that leaves the strokes, up to; a contour stays. erase: share
+    of the frame that one rectangle hides, up to. blur: standard deviation in
+    pixels, up to. noise: standard deviation as a share of 255, up to. spared: share
+    of the images, drawn anew each time, to which none of the last four happens.
     """
 
     rotation: float = 0.0
@@ -265,8 +280,11 @@ class AugmentationConfig:
     elastic: float = 0.0
     elastic_smoothness: float = 4.0
     stroke: float = 0.0
+    hollow: float = 0.0
+    erase: float = 0.0
     blur: float = 0.0
     noise: float = 0.0
+    spared: float = 0.0
 
     def __post_init__(self) -> None:
         for name, high, unit in (
@@ -276,8 +294,11 @@ class AugmentationConfig:
             ("shift", FRAME_SIDE - 1, " pixels"),
             ("elastic", 10, " pixels"),
             ("stroke", 2, " pixels"),
+            ("hollow", 1, ""),
+            ("erase", 0.5, ""),
             ("blur", 3, " pixels"),
             ("noise", 1, ""),
+            ("spared", 0.99, ""),
         ):
             value = getattr(self, name)
             require(0 <= value <= high, f"augmentation.{name}", f"from 0 to {high}{unit}")
@@ -290,9 +311,13 @@ class AugmentationConfig:
     @property
     def enabled(self) -> bool:
         """Whether any bound lets an image change."""
-        return astuple(self) != astuple(
-            AugmentationConfig(elastic_smoothness=self.elastic_smoothness)
-        )
+        idle = AugmentationConfig(elastic_smoothness=self.elastic_smoothness, spared=self.spared)
+        return astuple(self) != astuple(idle)
+
+    @property
+    def spoils(self) -> bool:
+        """Whether images are hollowed, erased, blurred or made noisy."""
+        return any((self.hollow, self.erase, self.blur, self.noise))
 
 
 @dataclass(frozen=True)
@@ -304,13 +329,15 @@ class DataConfig:
     change places, by the recipe's seed, before they are divided. test_rows: how
     many rows from the end of a source without a test set of its own are its
     test set. validation_fraction: share of what is left that is held out of
-    training, by writers where they are known; 0 for none.
+    training, by writers where they are known; 0 for none. outliers: how many pictures
+    without a digit join every digit of a batch, on which the network is to be undecided.
     """
 
     source: str = MNIST
     shuffle: bool = False
     test_rows: int = 0
     validation_fraction: float = 0.1
+    outliers: float = 0.0
 
     def __post_init__(self) -> None:
         require(self.source != "", "data.source", "'mnist' or the name of a file")
@@ -320,6 +347,7 @@ class DataConfig:
         else:
             require(self.test_rows >= 1, "data.test_rows", "1 or more: the source has no test set")
         require(0 <= self.validation_fraction < 1, "data.validation_fraction", "from 0 to below 1")
+        require(0 <= self.outliers <= 1, "data.outliers", "from 0 to 1")
 
 
 # -- the recipe ---------------------------------------------------------------

@@ -33,7 +33,7 @@ KAGGLE_LIKE = "mnist-42000.csv"
 class Mnist:
     """MNIST as published, or another data set divided as it is.
 
-    writers: (N,) the writer of each training image, None where not known.
+    writers, test_writers: (N,) the writer of each image, None where not known.
     digests: SHA-256 of every file or folder read, by name, a .gz unpacked.
     """
 
@@ -41,6 +41,7 @@ class Mnist:
     test: Digits
     writers: NDArray[np.integer] | None
     digests: dict[str, str]
+    test_writers: NDArray[np.integer] | None = None
 
 
 def find_folder() -> Path:
@@ -104,7 +105,8 @@ def load_mnist(folder: Path) -> Mnist:
     if not writers.exists():
         return Mnist(train, test, None, digests)
     digests[WRITERS] = hashlib.sha256(writers.read_bytes()).hexdigest()
-    return Mnist(train, test, _read_writers(writers, len(train)), digests)
+    of_train, of_test = _read_writers(writers, len(train), len(test))
+    return Mnist(train, test, of_train, digests, of_test)
 
 
 def split(mnist: Mnist, fraction: float, rng: np.random.Generator) -> tuple[Digits, Digits, str]:
@@ -163,12 +165,19 @@ def _find(source: str, folder: Path) -> Path:
     raise DataError(f"data.source: there is neither {candidates[0]} nor {candidates[1]}; {remedy}")
 
 
-def _read_writers(path: Path, images: int) -> NDArray[np.integer]:
+def _read_writers(
+    path: Path, train: int, test: int
+) -> tuple[NDArray[np.integer], NDArray[np.integer] | None]:
+    """Who wrote the training images and, where the file says so, the test images."""
     try:
         with path.open("rb") as file:
-            writers: NDArray[np.integer] = np.load(file, allow_pickle=False)["train_writer"]
+            arrays = dict(np.load(file, allow_pickle=False))
+        of_train, of_test = arrays["train_writer"], arrays.get("test_writer")
     except Exception:  # noqa: BLE001 - numpy and zipfile raise whatever damage makes them trip over
         raise DataError(f"{path}: has no readable train_writer; fetch it again") from None
-    if writers.shape != (images,):
-        raise DataError(f"{path}: {writers.shape} writers do not fit {images} training images")
-    return writers
+    for writers, images in ((of_train, train), (of_test, test)):
+        if writers is not None and writers.shape != (images,):
+            raise DataError(
+                f"{path}: {writers.shape} writers do not fit {images} images; fetch it again"
+            )
+    return of_train, of_test

@@ -1,88 +1,68 @@
-"""How well a network reads: accuracy with its interval, calibration, thresholds."""
+"""How well a network reads one set of digits: the record that its artifact keeps."""
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.architecture import CLASSES
-from model.confidence import Confidence
-from model.layers import FloatArray
-from model.network import Network, scale_pixels
-from training.dataset import Digits
-from training.losses import softmax_cross_entropy
+from training.examination import Examination
+from training.statistics import clustered_interval, wilson_interval
 
-BATCH = 1000  # images to a forward pass: enough for BLAS, little memory
-
-Z_95 = 1.959964  # standard normal quantile of a two-sided 95 % interval
-
-COVERAGE = 0.99  # share of held-out digits that the threshold still accepts
+# What is left of the errors when the least confident of so many answers are not given.
+COVERAGES = (0.99, 0.98)
 
 
-def all_logits(network: Network, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Logits (N, 10) of frames (N, 28, 28)."""
-    batches = [
-        network.logits(scale_pixels(images[start : start + BATCH]))
-        for start in range(0, len(images), BATCH)
-    ]
-    return np.concatenate(batches).astype(np.float32)
+def evaluate(found: Examination, writers: NDArray[np.integer] | None = None) -> dict[str, Any]:
+    """The figures of one set as JSON values; shares are in 0-1, intervals of 95 %.
 
-
-def accuracy(logits: FloatArray, labels: NDArray[np.uint8]) -> float:
-    """Share of rows whose largest logit is the label."""
-    return float((logits.argmax(axis=1) == labels).mean())
-
-
-def evaluate(network: Network, digits: Digits, confidence: Confidence) -> dict[str, Any]:
-    """The record of one data set for the artifact, as JSON values."""
-    logits = all_logits(network, digits.images)
-    right = logits.argmax(axis=1) == digits.labels
-    calibrated = logits / confidence.temperature
-    correct = int(right.sum())
-    accepted = confidence.probabilities(logits).max(axis=1) >= confidence.threshold
-    return {
-        "images": len(digits),
-        "correct": correct,
-        "accuracy": correct / len(digits),
-        "interval_95": list(wilson_interval(correct, len(digits))),
-        "negative_log_likelihood": softmax_cross_entropy(calibrated, digits.labels)[0],
-        "accepted": int(accepted.sum()),
-        "errors_accepted": int((accepted & ~right).sum()),
-        "correct_by_digit": np.bincount(digits.labels[right], minlength=CLASSES).tolist(),
-        "images_by_digit": np.bincount(digits.labels, minlength=CLASSES).tolist(),
-    }
-
-
-def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
-    """95 % score interval of a proportion (Wilson 1927)."""
-    share, z2 = successes / trials, Z_95**2
-    middle = share + z2 / (2 * trials)
-    half = Z_95 * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
-    scale = 1 + z2 / trials
-    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
-
-
-def calibrate(logits: FloatArray, labels: NDArray[np.uint8]) -> Confidence:
-    """Fit the temperature, then the threshold, on logits (N, 10) of held-out images."""
-    temperature = fit_temperature(logits, labels)
-    confidences = Confidence(temperature, 0.0).probabilities(logits).max(axis=1)
-    return Confidence(temperature, float(np.quantile(confidences, 1 - COVERAGE)))
-
-
-def fit_temperature(logits: FloatArray, labels: NDArray[np.uint8]) -> float:
-    """The temperature that minimizes the negative log-likelihood (Guo et al. 2017).
-
-    A golden-section search over its logarithm, in which the loss has one minimum.
+    writers: (N,) who wrote each image, where that is known.
     """
-    exact = logits.astype(np.float64)
+    risks = found.risks()
+    figures = {
+        **proportion(found.right),
+        "by_digit": {
+            str(digit): proportion(found.right[found.labels == digit])
+            for digit in range(CLASSES)
+            if digit in found.labels
+        },
+        "negative_log_likelihood": found.negative_log_likelihood(),
+        "expected_calibration_error": found.calibration_error(),
+        "errors_at_coverage": {
+            f"{coverage:.0%}": risks[round(coverage * len(found)) - 1] for coverage in COVERAGES
+        },
+        "area_under_risk_coverage": float(risks.mean()),
+        "accepted": int(found.accepted.sum()),
+        "errors_accepted": int((found.accepted & ~found.right).sum()),
+    }
+    if writers is not None:
+        figures["writers"] = len(np.unique(writers))
+        figures["interval_95_by_writers"] = list(clustered_interval(found.right, writers))
+    return figures
 
-    def loss(log_temperature: float) -> float:
-        return softmax_cross_entropy(exact / math.exp(log_temperature), labels)[0]
 
-    low, high = math.log(0.05), math.log(20.0)
-    ratio = (math.sqrt(5) - 1) / 2
-    while high - low > 1e-4:  # noqa: PLR2004 - a temperature to four digits
-        left, right = high - ratio * (high - low), low + ratio * (high - low)
-        low, high = (low, right) if loss(left) < loss(right) else (left, high)
-    return math.exp((low + high) / 2)
+def evaluate_test(found: Examination, writers: NDArray[np.integer] | None = None) -> dict[str, Any]:
+    """The figures of the test set; where its writers (N,) are known, also of its halves.
+
+    MNIST's first half was written by other people than its second, and more clearly
+    (LeCun, Cortes and Burges, the page of the MNIST database).
+    """
+    figures = evaluate(found, writers)
+    if writers is not None:
+        half = len(found) // 2
+        figures["by_half"] = {
+            f"0-{half - 1}": proportion(found.right[:half]),
+            f"{half}-{len(found) - 1}": proportion(found.right[half:]),
+        }
+    return figures
+
+
+def proportion(right: NDArray[np.bool_]) -> dict[str, Any]:
+    """How many of some images are right."""
+    images, correct = len(right), int(right.sum())
+    return {
+        "images": images,
+        "correct": correct,
+        "accuracy": correct / images,
+        "interval_95": list(wilson_interval(correct, images)),
+    }

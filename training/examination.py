@@ -1,4 +1,4 @@
-"""What there is to see in a network's answers: confusions, bad mistakes, calibration."""
+"""What there is to see in a network's answers: confusions, bad mistakes, calibration, refusals."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.architecture import CLASSES
-from model.artifact import Artifact
+from model.confidence import Confidence, energies
+from model.layers import FloatArray
+from model.network import Network, scale_pixels
 from training.dataset import Digits
 from training.errors import DataError
-from training.evaluation import all_logits
+from training.statistics import risks
+
+BATCH = 1000  # images to a forward pass: enough for BLAS, little memory
 
 RELIABILITY_BINS = 15
+
+
+def all_logits(network: Network, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Logits (N, 10) of frames (N, 28, 28)."""
+    batches = [
+        network.logits(scale_pixels(images[start : start + BATCH]))
+        for start in range(0, len(images), BATCH)
+    ]
+    return np.concatenate(batches).astype(np.float32)
+
+
+def accuracy(logits: FloatArray, labels: NDArray[np.uint8]) -> float:
+    """Share of rows whose largest logit is the label."""
+    return float((logits.argmax(axis=1) == labels).mean())
 
 
 @dataclass(frozen=True)
@@ -33,7 +51,8 @@ class Examination:
     """The answers to N labelled images.
 
     probabilities: (N, 10), calibrated. answers: (N,) the most probable digit;
-    confidences: (N,) its probability; right: (N,) bool.
+    confidences: (N,) its probability; right: (N,) bool; accepted: (N,) bool, whether
+    the model stands by it.
     """
 
     labels: NDArray[np.uint8]
@@ -41,6 +60,7 @@ class Examination:
     answers: NDArray[np.intp]
     confidences: NDArray[np.float64]
     right: NDArray[np.bool_]
+    accepted: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -66,6 +86,10 @@ class Examination:
         chosen = self.probabilities[np.arange(len(self)), self.labels]
         return 0.0 - float(np.log(np.maximum(chosen, np.finfo(chosen.dtype).tiny)).mean())
 
+    def risks(self) -> NDArray[np.float64]:
+        """Share of errors among the k most confident answers, for k from 1 to N: (N,)."""
+        return risks(self.right, self.confidences)
+
     def bins(self, count: int = RELIABILITY_BINS) -> list[Bin]:
         """The answers by rising confidence, in ``count`` bins that differ by one image at most.
 
@@ -84,16 +108,19 @@ class Examination:
         return sum(gaps) / len(self)
 
 
-def examine(artifact: Artifact, digits: Digits) -> Examination:
-    """Let the artifact read all of ``digits``; raises DataError when there are none."""
+def examine(network: Network, confidence: Confidence, digits: Digits) -> Examination:
+    """Let a network read all of ``digits``; raises DataError when there are none."""
     if len(digits) == 0:
         raise DataError("there are no images to read; name a data set that has some")
-    probabilities = artifact.confidence.probabilities(all_logits(artifact.network, digits.images))
-    answers = probabilities.argmax(axis=1)
+    logits = all_logits(network, digits.images)
+    probabilities = confidence.probabilities(logits)
+    answers, confidences = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    thresholds = confidence.thresholds
     return Examination(
         labels=digits.labels,
         probabilities=probabilities,
         answers=answers,
-        confidences=probabilities.max(axis=1),
+        confidences=confidences,
         right=answers == digits.labels,
+        accepted=(confidences >= thresholds.confidence) & (energies(logits) >= thresholds.energy),
     )

@@ -62,19 +62,19 @@ def softmax_cross_entropy_targets(
 
 def distillation(
     logits: FloatArray,
-    labels: NDArray[np.integer],
+    targets: FloatArray,
     teacher_logits: FloatArray,
     *,
     temperature: float,
     weight: float,
 ) -> tuple[float, FloatArray]:
-    """The labels' loss, and ``weight`` of it the softened answers of a teacher instead.
+    """The loss to targets (N, K), and ``weight`` of it to the softened answers of a teacher.
 
     Both sides are softened by ``temperature``, and the soft part is multiplied by
     its square, so that the weight means the same at any temperature (Hinton,
     Vinyals and Dean 2015, section 2). Returns (loss, dlogits).
     """
-    hard, dhard = softmax_cross_entropy(logits, labels)
+    hard, dhard = softmax_cross_entropy_targets(logits, targets)
     soft, dsoft = softmax_cross_entropy_targets(
         logits / temperature, softmax(teacher_logits / temperature)
     )
@@ -116,10 +116,14 @@ def one_hot(
     """Targets (N, K) of labels (N,): 1 for the label, 0 elsewhere.
 
     ``smoothing`` of the label's 1 is spread evenly over all classes (Szegedy et
-    al. 2016, section 7).
+    al. 2016, section 7). A label that is none of the classes has all of it spread:
+    of an image without a digit the network is to think nothing (outlier exposure,
+    Hendrycks, Mazeika and Dietterich 2019).
     """
     targets: FloatArray = np.full((len(labels), classes), smoothing / classes, dtype)
-    targets[np.arange(len(labels)), labels] += 1 - smoothing
+    known = np.flatnonzero(labels < classes)
+    targets[known, labels[known]] += 1 - smoothing
+    targets[labels >= classes] = 1 / classes
     return targets
 
 
@@ -133,7 +137,7 @@ def objective(
 
     def loss(logits: FloatArray) -> tuple[float, FloatArray]:
         match config:
-            case SoftmaxCrossEntropy(label_smoothing=0):
+            case SoftmaxCrossEntropy(label_smoothing=0) if labels.max() < logits.shape[1]:
                 return softmax_cross_entropy(logits, labels)
             case SoftmaxCrossEntropy(label_smoothing=smoothing):
                 return softmax_cross_entropy_targets(logits, targets(logits, smoothing))
@@ -144,10 +148,12 @@ def objective(
             case Distillation():
                 if teacher_logits is None:
                     raise ValueError("distillation needs the logits of the teacher")
+                # What holds no digit the teacher is not asked about: equal logits know nothing.
+                holds_digit = labels[:, None] < logits.shape[1]
                 return distillation(
                     logits,
-                    labels,
-                    teacher_logits,
+                    targets(logits),
+                    teacher_logits * holds_digit,
                     temperature=config.temperature,
                     weight=config.weight,
                 )

@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model import artifact as artifacts
 from model.layers import FloatArray
 from model.network import Network, scale_pixels
 from model.specifications import Convolution
 from training.backprop import loss_and_gradients
-from training.config import Distillation, Recipe
+from training.config import Recipe
 from training.dataset import Digits
 from training.helper import Helper
 from training.initializers import learned_count, named_views
@@ -36,12 +34,12 @@ class Side:
         self,
         recipe: Recipe,
         parameters: Mapping[str, NDArray[np.float32]],
-        teacher: Network | None,
+        teachers: Sequence[Network],
     ) -> None:
         architecture = recipe.architecture
         self._loss = recipe.loss
         self._network = Network(architecture, parameters)
-        self._teacher = teacher
+        self._teachers = teachers
         self.gradient = np.empty(learned_count(architecture), np.float32)
         self._into = named_views(architecture, self.gradient)
 
@@ -55,8 +53,7 @@ class Side:
         """Fill the gradient with the part's share of that of a batch of so many images."""
         share = len(part) / images
         x = scale_pixels(part.images)
-        taught = self._teacher.logits(x) if self._teacher else None
-        loss_of = objective(self._loss, part.labels, taught)
+        loss_of = objective(self._loss, part.labels, self._taught(part))
 
         def share_of_loss(logits: FloatArray) -> tuple[float, FloatArray]:
             loss, dlogits = loss_of(logits)
@@ -66,6 +63,21 @@ class Side:
         loss = share_of_loss if share < 1 else loss_of
         value, logits = loss_and_gradients(self._network, x, loss, self._into, dropout, helper)
         return value, int(np.count_nonzero(logits.argmax(axis=1) == part.labels))
+
+    def _taught(self, part: Digits) -> FloatArray | None:
+        """The mean of the teachers' logits (N, 10): the geometric mean of what they believe.
+
+        They are shown the plain images; to read the spoilt ones alike is the student's
+        task (noisy student, Xie et al. 2020).
+        """
+        if not self._teachers:
+            return None
+        x = scale_pixels(part.images if part.plain is None else part.plain)
+        first, *others = (teacher.logits(x) for teacher in self._teachers)
+        for logits in others:
+            first += logits
+        first /= len(self._teachers)
+        return first
 
 
 class BatchGradient:
@@ -77,7 +89,11 @@ class BatchGradient:
     """
 
     def __init__(
-        self, recipe: Recipe, vector: NDArray[np.float32], helper: Helper | None = None
+        self,
+        recipe: Recipe,
+        vector: NDArray[np.float32],
+        helper: Helper | None = None,
+        teachers: Sequence[Network] = (),
     ) -> None:
         architecture = recipe.architecture
         parameters = named_views(architecture, vector)
@@ -85,9 +101,8 @@ class BatchGradient:
         gathered = {name: parameters[name] for name in architecture.statistic_names()}
         apart = {name: array.copy() for name, array in gathered.items()}
         self._statistics = [(gathered[name], apart[name]) for name in gathered]
-        teacher = _teacher(recipe)
-        self._first = Side(recipe, parameters, teacher)
-        self._second = Side(recipe, {**parameters, **apart}, teacher) if helper else self._first
+        self._first = Side(recipe, parameters, teachers)
+        self._second = Side(recipe, {**parameters, **apart}, teachers) if helper else self._first
         self._helper = helper
         convolves = any(isinstance(one, Convolution) for one in architecture.layers)
         self._share = SHARE_OF_CONVOLUTIONAL if convolves else SHARE_OF_DENSE
@@ -141,9 +156,3 @@ class BatchGradient:
         for here, there in self._statistics:
             here[...] = (here + there) / 2
         return loss + its_loss, correct + its_correct
-
-
-def _teacher(recipe: Recipe) -> Network | None:
-    if isinstance(recipe.loss, Distillation):
-        return artifacts.read(Path(recipe.loss.teacher)).network
-    return None

@@ -1,15 +1,14 @@
 """From a trained network to the artifact: calibrate, evaluate, record."""
 
 import dataclasses
+from collections.abc import Sequence
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from model import artifact as artifacts
 from model import normalizer
 from model.architecture import FRAME_SIDE
 from model.artifact import Artifact
@@ -17,39 +16,49 @@ from model.confidence import Confidence
 from model.network import Network
 from training import checkpoint as checkpoints
 from training import environment
-from training.config import Distillation, Recipe
+from training.calibration import calibrate
+from training.config import Recipe
 from training.dataset import Digits, Mnist, split
 from training.errors import DivergedError, TrainingError
-from training.evaluation import all_logits, calibrate, evaluate
+from training.evaluation import evaluate, evaluate_test
+from training.examination import all_logits, examine
 from training.progress import Progress
 from training.report import write_report
 from training.run_folder import RunFolder, Saver
 from training.streams import Stream, generator
 from training.trainer import train
 
+# Not the recipe's: all runs hold out the same writers, so that they can be compared on
+# them, and what a teacher was taught is never what its student is tried on.
+SPLIT_SEED = 1
+
 GOLDEN_IMAGES = 16
 GOLDEN_STROKE_POINTS = 40
 
 
-def build(
+def build(  # noqa: PLR0913 - the last five may be left out
     recipe: Recipe,
     data: Mnist,
     *,
+    teachers: Sequence[Artifact] = (),
     folder: RunFolder | None = None,
     resume: bool = False,
+    open_test: bool = True,
     show_progress: bool = True,
 ) -> Artifact:
     """Run ``recipe`` on ``data`` and return the finished artifact.
 
     Temperature and threshold are fitted on held-out images; the test set is read
-    once, at the end, to be reported. With ``folder``, every epoch leaves a
+    once, at the end, to be reported, and not at all without ``open_test``: so runs
+    are to be made from which one is chosen. With ``folder``, every epoch leaves a
     checkpoint in it, from which a run with ``resume`` goes on, and the end a
     report; one that cannot be written costs no more than itself. Raises
     TrainingError.
     """
-    rng = generator(recipe.seed, Stream.SPLIT)
-    digits, validation, held_out = split(data, recipe.data.validation_fraction, rng)
-    digests = data.digests | _teacher_digest(recipe)
+    digits, validation, held_out = split(
+        data, recipe.data.validation_fraction, generator(SPLIT_SEED, Stream.SPLIT)
+    )
+    digests = data.digests | _teacher_digests(teachers)
     start = None
     if folder:
         folder.create(keep=resume)
@@ -62,7 +71,13 @@ def build(
     save = Saver(folder.checkpoint, recipe, digests, progress) if folder else None
     with threadpool_limits(recipe.blas_threads, user_api="blas"), progress or nullcontext():
         network, history = train(
-            recipe, digits, validation, progress=progress, start=start, save=save
+            recipe,
+            digits,
+            validation,
+            teachers=[teacher.network for teacher in teachers],
+            progress=progress,
+            start=start,
+            save=save,
         )
         record = {
             "recipe": recipe.to_json(),
@@ -73,10 +88,15 @@ def build(
             "machine": environment.machine(),
             "epochs": [dataclasses.asdict(epoch) for epoch in history],
         }
-        artifact = _artifact(recipe, network, record, validation, data.test)
-        if folder:
+        artifact = _artifact(recipe, network, record, validation, data if open_test else None)
+        if folder and artifact.evaluation:
+            shown = (
+                (validation, "the validation set")
+                if len(validation)
+                else (data.test, "the test set")
+            )
             try:
-                _report(folder.report, artifact, validation, data.test)
+                write_report(folder.report, artifact, *shown)
             except TrainingError as error:
                 if progress is None:
                     raise
@@ -84,32 +104,32 @@ def build(
     return artifact
 
 
-def _teacher_digest(recipe: Recipe) -> dict[str, str]:
-    """A teacher's answers are data, too."""
-    if not isinstance(recipe.loss, Distillation):
-        return {}
-    return {"teacher": artifacts.read(Path(recipe.loss.teacher)).digest().removeprefix("sha256:")}
-
-
-def _report(path: Path, artifact: Artifact, validation: Digits, test: Digits) -> None:
-    if len(validation):
-        write_report(path, artifact, validation, "the validation set")
-    else:
-        write_report(path, artifact, test, "the test set")
+def _teacher_digests(teachers: Sequence[Artifact]) -> dict[str, str]:
+    """Teachers' answers are data, too."""
+    return {
+        f"teacher {number}": teacher.digest().removeprefix("sha256:")
+        for number, teacher in enumerate(teachers, start=1)
+    }
 
 
 def _artifact(
-    recipe: Recipe, network: Network, record: dict[str, Any], validation: Digits, test: Digits
+    recipe: Recipe,
+    network: Network,
+    record: dict[str, Any],
+    validation: Digits,
+    opened: Mnist | None,
 ) -> Artifact:
     """Calibrate and evaluate a trained network. One that held nothing out refuses nothing."""
     golden = golden_images(generator(recipe.seed, Stream.GOLDEN))
     golden_logits = _finite_logits(network, golden)
-    confidence = Confidence(temperature=1.0, threshold=0.0)
+    confidence = Confidence()
     evaluation = {}
     if len(validation):
         confidence = calibrate(_finite_logits(network, validation.images), validation.labels)
-        evaluation["validation"] = evaluate(network, validation, confidence)
-    evaluation["test"] = evaluate(network, test, confidence)
+        evaluation["validation"] = evaluate(examine(network, confidence, validation))
+    if opened:
+        found = examine(network, confidence, opened.test)
+        evaluation["test"] = evaluate_test(found, opened.test_writers)
     return Artifact(
         name="digits",
         version=recipe.version,
@@ -143,4 +163,4 @@ def golden_images(rng: np.random.Generator, count: int = GOLDEN_IMAGES) -> NDArr
     pixels = np.indices((FRAME_SIDE, FRAME_SIDE)).transpose(1, 2, 0)[None, :, :, None]
     distance = np.linalg.norm(pixels - points[:, None, None], axis=-1).min(axis=-1)  # (G, 28, 28)
     ink: NDArray[np.uint8] = np.rint(255 * np.clip(2 - distance, 0, 1)).astype(np.uint8)
-    return ink
+    return np.stack([normalizer.normalize(image).pixels for image in ink])

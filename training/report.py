@@ -15,9 +15,9 @@ from training import page, pictures
 from training.axes import Axis
 from training.dataset import Digits
 from training.errors import TrainingError
-from training.evaluation import wilson_interval
 from training.examination import Bin, Examination, examine
 from training.pictures import Picture, Series
+from training.statistics import wilson_interval
 
 MOST_MISTAKES = 40
 MOST_UNITS = 64
@@ -43,7 +43,7 @@ def write_report(path: Path, artifact: Artifact, digits: Digits, set_name: str) 
 
 def report(artifact: Artifact, digits: Digits, set_name: str) -> str:
     """The page as text; the same artifact and digits give the same page."""
-    found = examine(artifact, digits)
+    found = examine(artifact.network, artifact.confidence, digits)
     title = f"{artifact.name} version {artifact.version}"
     sections = [
         _header(artifact, len(found), title, set_name),
@@ -70,10 +70,9 @@ def _header(artifact: Artifact, images: int, title: str, set_name: str) -> str:
 
 def _headline(artifact: Artifact, found: Examination) -> str:
     total, correct = len(found), found.correct
-    accepted = found.confidences >= artifact.confidence.threshold
-    kept = int(accepted.sum())
-    wrong_kept = int((accepted & ~found.right).sum())
-    threshold = f"confidence of {artifact.confidence.threshold:.2f} or more"
+    kept = int(found.accepted.sum())
+    wrong_kept = int((found.accepted & ~found.right).sum())
+    threshold = f"confidence of {artifact.confidence.thresholds.confidence:.2f} or more"
     figures = [
         ("Accuracy", f"{correct / total:.2%}", _interval(correct, total)),
         ("Mistakes", f"{total - correct:,}", f"in {total:,} images"),

@@ -25,7 +25,7 @@ from training.axes import Axis
 from training.config import MNIST, Recipe, load_recipe
 from training.environment import machine, peak_memory
 from training.errors import RecipeError, TrainingError
-from training.evaluation import accuracy, all_logits
+from training.examination import accuracy, all_logits
 from training.interrupts import interrupts_held
 from training.pictures import Series
 from training.streams import Stream, generator

@@ -19,27 +19,35 @@ from training.errors import DataError
 PIXELS = FRAME_SIDE * FRAME_SIDE
 BYTE_MAX = 255
 
+NO_DIGIT = CLASSES  # the label of an image that holds none: for training only
+
 CSV_COLUMNS = 1 + PIXELS
 CSV_BLOCK = 1 << 20  # bytes read and parsed at once
 
 
 @dataclass(frozen=True)
 class Digits:
-    """Labelled images: images (N, 28, 28) uint8, labels (N,) uint8 of 0-9."""
+    """Labelled images: images (N, 28, 28) uint8, labels (N,) uint8 of 0-9, or ``NO_DIGIT``.
+
+    plain: the images before they were spoilt, where they were and somebody has to see both.
+    """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
+    plain: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, indices: NDArray[np.intp]) -> "Digits":
         """The chosen rows, copied."""
-        return Digits(self.images[indices], self.labels[indices])
+        plain = None if self.plain is None else self.plain[indices]
+        return Digits(self.images[indices], self.labels[indices], plain)
 
     def part(self, start: int, stop: int) -> "Digits":
         """Rows ``start`` up to ``stop`` without a copy: a view of the same memory."""
-        return Digits(self.images[start:stop], self.labels[start:stop])
+        plain = None if self.plain is None else self.plain[start:stop]
+        return Digits(self.images[start:stop], self.labels[start:stop], plain)
 
 
 def checked(

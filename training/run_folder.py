@@ -30,6 +30,11 @@ class RunFolder:
         return self.path / "journal.jsonl"
 
     @property
+    def artifact(self) -> Path:
+        """A teacher's artifact, which is not published."""
+        return self.path / "teacher.npz"
+
+    @property
     def report(self) -> Path:
         """The run for people who would rather look than read."""
         return self.path / "report.html"

@@ -19,6 +19,7 @@ class Stream(enum.IntEnum):
     AUGMENTATION = 4
     DROPOUT = 5
     GOLDEN = 6  # the images of the golden set
+    OUTLIERS = 7
 
 
 def generator(seed: int, stream: Stream, number: int = 0) -> np.random.Generator:

@@ -13,35 +13,38 @@ from training.checkpoint import Checkpoint
 from training.config import Recipe
 from training.dataset import Digits
 from training.errors import DivergedError
-from training.evaluation import accuracy, all_logits
+from training.examination import accuracy, all_logits
 from training.helper import Helper
 from training.initializers import initialize, learned_count, named_views
 from training.memory import keep_freed_memory
 from training.optimizers import Optimizer, average, clip
 from training.parts import BatchGradient
 from training.progress import Epoch, Progress
+from training.rows import NO_DIGIT
 from training.schedules import learning_rate
 from training.streams import Stream, generator
 
 
-def train(  # noqa: PLR0913 - the last three may be left out
+def train(  # noqa: PLR0913 - the last four may be left out
     recipe: Recipe,
     digits: Digits,
     validation: Digits,
     *,
+    teachers: Sequence[Network] = (),
     progress: Progress | None = None,
     start: Checkpoint | None = None,
     save: Callable[[Checkpoint], None] | None = None,
 ) -> tuple[Network, tuple[Epoch, ...]]:
     """Train a network as ``recipe`` says; returns it with the record of its epochs.
 
-    start: the checkpoint to go on from. save: takes one after every epoch. The same
+    teachers: whom a recipe with ``Distillation`` learns from. start: the checkpoint to go on
+    from. save: takes one after every epoch. The same
     recipe, data and kind of machine give the same parameters, bit for bit, however
     often the run was taken up again. Raises DivergedError.
     """
     with ExitStack() as stack:
         helper = stack.enter_context(Helper()) if recipe.threads > 1 else None
-        run = Run(recipe, start, helper)
+        run = Run(recipe, start, helper, teachers)
         batches = stack.enter_context(source(digits, recipe, len(run.history) + 1))
         while not run.finished:
             number = len(run.history) + 1
@@ -58,7 +61,11 @@ class Run:
     """A network while it is trained: all that a step changes, and the step."""
 
     def __init__(
-        self, recipe: Recipe, start: Checkpoint | None = None, helper: Helper | None = None
+        self,
+        recipe: Recipe,
+        start: Checkpoint | None = None,
+        helper: Helper | None = None,
+        teachers: Sequence[Network] = (),
     ) -> None:
         self.recipe = recipe
         self.history: tuple[Epoch, ...] = start.history if start else ()
@@ -73,7 +80,7 @@ class Run:
             for name, array in self._arrays().items():
                 array[...] = start.arrays[name]
         self._helper = helper
-        self._gradient_of = BatchGradient(recipe, self._vector, helper)
+        self._gradient_of = BatchGradient(recipe, self._vector, helper, teachers)
         keep_freed_memory()
 
     @property
@@ -96,7 +103,7 @@ class Run:
         number = len(self.history) + 1
         dropout = generator(self.recipe.seed, Stream.DROPOUT, number).spawn(2)
         steps = steps_per_epoch(self.recipe, images)
-        losses, correct, rate = 0.0, 0, 0.0
+        losses, correct, seen, rate = 0.0, 0, 0, 0.0
         with np.errstate(over="ignore", invalid="ignore"):  # _check says it in words
             for batch in batches:
                 rate = learning_rate(self.recipe, self._optimizer.step, steps)
@@ -104,11 +111,12 @@ class Run:
                 self._check("loss", loss)
                 losses += loss * len(batch)
                 correct += right
+                seen += len(batch)
                 if progress:
-                    progress.batch(len(batch), loss)
+                    progress.batch(int(np.count_nonzero(batch.labels != NO_DIGIT)), loss)
             self._check("largest parameter", float(np.abs(self._vector).max()))
             score = self._score(validation) if len(validation) else None
-        self.history += (Epoch(number, losses / images, correct / images, score, rate),)
+        self.history += (Epoch(number, losses / seen, correct / images, score, rate),)
         if self._best is not None and self._best_epoch == number:
             self._best[...] = self._running
         return self.history[-1]

@@ -69,4 +69,4 @@ def test_accuracy_over_http_is_the_recorded_one_to_the_image(
     assert len(read) == recorded["images"]
     assert int((read == labels).sum()) == recorded["correct"]
     right_by_digit = np.bincount(labels[read == labels], minlength=10).tolist()
-    assert right_by_digit == recorded["correct_by_digit"]
+    assert right_by_digit == [recorded["by_digit"][str(d)]["correct"] for d in range(10)]

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from model import artifact as artifacts
-from model import errors
+from model import errors, normalizer
 from model.architecture import mlp
 from model.artifact import (
     GOLDEN_TOLERANCE,
@@ -24,7 +24,7 @@ from model.artifact import (
     decode,
     encode,
 )
-from model.confidence import Confidence
+from model.confidence import Confidence, Thresholds
 from tests.helpers import run_python, table
 from tests.model.forge import (
     assert_helpful,
@@ -113,7 +113,7 @@ def test_numpy_alone_can_read_it(tiny_artifact: Artifact, tiny_artifact_path: Pa
         np.testing.assert_array_equal(members[WEIGHT], tiny_artifact.parameters[WEIGHT])
         manifest = json.loads(members["manifest"].tobytes())
     assert manifest["format"] == "digits-artifact"
-    assert manifest["format_version"] == 1
+    assert manifest["format_version"] == 2
 
 
 def test_a_file_written_is_the_file_read(tiny_artifact: Artifact, tmp_path: Path) -> None:
@@ -148,9 +148,10 @@ def test_the_digest_is_the_manifests(tiny_artifact: Artifact, data: bytes) -> No
     {
         "name": {"name": "other"},
         "version": {"version": 2},
-        "temperature": {"confidence": Confidence(2.0, 0.5)},
-        "threshold": {"confidence": Confidence(1.0, 0.25)},
-        "normalizer": {"normalizer_version": 2},
+        "temperature": {"confidence": Confidence(temperature=2.0)},
+        "confidence": {"confidence": Confidence(thresholds=Thresholds(confidence=0.25))},
+        "energy": {"confidence": Confidence(thresholds=Thresholds(energy=0.25))},
+        "normalizer": {"normalizer_version": normalizer.VERSION + 1},
         "training": {"training": {}},
         "evaluation": {"evaluation": {}},
         "golden images": {"golden_images": np.zeros((1, 28, 28), np.uint8)},
@@ -160,7 +161,7 @@ def test_the_digest_is_the_manifests(tiny_artifact: Artifact, data: bytes) -> No
 def test_any_other_content_has_another_digest(
     tiny_artifact: Artifact, changes: dict[str, Any]
 ) -> None:
-    before = dataclasses.replace(tiny_artifact, confidence=Confidence(1.0, 0.5))
+    before = dataclasses.replace(tiny_artifact, confidence=Confidence())
     assert dataclasses.replace(before, **changes).digest() != before.digest()
 
 
@@ -477,8 +478,8 @@ def test_replaying_a_large_golden_set_takes_memory_of_the_order_of_the_file() ->
             name: np.zeros(shape, np.float32)
             for name, shape in architecture.parameter_shapes().items()
         },
-        confidence=Confidence(1.0, 0.5),
-        normalizer_version=1,
+        confidence=Confidence(),
+        normalizer_version=normalizer.VERSION,
         golden_images=np.zeros((count, 28, 28), np.uint8),
         golden_logits=np.zeros((count, 10), np.float32),
     )
@@ -568,8 +569,7 @@ def test_nesting_is_refused_around_the_depth_that_json_can_follow(data: bytes) -
         ),
         "UTF-16": lambda manifest: canonical(manifest).decode().encode("utf-16"),
         "padding": lambda manifest: canonical(manifest) + b"\n",
-        "format version 1.0": lambda manifest: canonical({**manifest, "format_version": 1.0}),
-        "format version true": lambda manifest: canonical({**manifest, "format_version": True}),
+        "format version 2.0": lambda manifest: canonical({**manifest, "format_version": 2.0}),
     },
 )
 def test_a_manifest_written_another_way_is_refused(
@@ -580,19 +580,19 @@ def test_a_manifest_written_another_way_is_refused(
     )
 
 
-@pytest.mark.parametrize("version", [0, 2, 10**9, "1", None, [1]])
+@pytest.mark.parametrize("version", [0, 1, 3, 10**9, True, "2", None, [2]])
 def test_another_format_version_is_said_to_be_one(version: object, data: bytes) -> None:
     assert_refused(
         errors.UnsupportedFormat,
         with_fields(data, format_version=version),
         repr(version),
-        "reads version 1",
+        "reads version 2",
     )
 
 
 def test_a_later_format_may_have_other_fields(data: bytes) -> None:
-    forged = with_manifest(data, {"format": "digits-artifact", "format_version": 2, "new": 1})
-    assert_refused(errors.UnsupportedFormat, forged, "version 2")
+    forged = with_manifest(data, {"format": "digits-artifact", "format_version": 3, "new": 1})
+    assert_refused(errors.UnsupportedFormat, forged, "version 3")
 
 
 @table(
@@ -658,12 +658,11 @@ FIELDS: dict[str, list[object]] = {
         [],
         {},
         0.5,
-        {"confidence": 1},
-        {"confidence": True},
-        {"confidence": "0.5"},
-        {"confidence": -0.1},
-        {"confidence": 1.1},
-        {"confidence": 0.5, "other": 0.5},
+        {"confidence": 0.5},
+        {"energy": 0.5},
+        *({"confidence": value, "energy": 0.5} for value in (1, True, None, "0.5", -0.1, 1.1)),
+        *({"confidence": 0.5, "energy": value} for value in (1, True, None, "0.5", [0.5])),
+        {"confidence": 0.5, "energy": 0.5, "other": 0.5},
     ],
     "training": [None, [], "", 1],
     "evaluation": [None, [], "", 1],
@@ -685,7 +684,8 @@ def test_a_field_of_another_type_or_range_is_refused_by_name(
         "training": {"training": {"loss": "NUMBER"}},
         "evaluation": {"evaluation": {"intervals": [[0, "NUMBER"]]}},
         "temperature": {"temperature": "NUMBER"},
-        "threshold": {"thresholds": {"confidence": "NUMBER"}},
+        "confidence": {"thresholds": {"confidence": "NUMBER", "energy": 0.5}},
+        "energy": {"thresholds": {"confidence": 0.5, "energy": "NUMBER"}},
     },
 )
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])
@@ -899,7 +899,8 @@ def test_writing_replaces_what_was_there(tiny_artifact: Artifact, tmp_path: Path
 @table(
     "changes",
     {
-        "a whole temperature": {"confidence": Confidence(2, 0.5)},
+        "a whole temperature": {"confidence": Confidence(2)},
+        "a threshold above 1": {"confidence": Confidence(thresholds=Thresholds(1.1))},
         "a name that is no identifier": {"name": "my model"},
         "no golden images": {
             "golden_images": np.zeros((0, 28, 28), np.uint8),

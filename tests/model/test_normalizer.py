@@ -17,6 +17,11 @@ SHAPE: Image = np.zeros((20, 12), np.uint8)
 SHAPE[:, :4] = SHAPE[-4:, :] = 255
 
 
+# One pixel in each corner of a square of 26.
+DOTS: Image = np.zeros((26, 26), np.uint8)
+DOTS[::25, ::25] = 255
+
+
 def on_sheet(ink: Image, size: tuple[int, int], at: tuple[int, int], *, ground: int = 0) -> Image:
     """Ink laid on an even sheet at a place."""
     sheet: Image = np.full(size, ground, np.uint8)
@@ -60,19 +65,80 @@ def test_every_image_of_mnist_is_left_as_it_is(half: str, mnist: Mnist) -> None:
     assert changed == []
 
 
-def test_a_frame_is_left_as_it_is_wherever_its_digit_stands() -> None:
-    frame = on_sheet(SHAPE, (28, 28), (8, 0))
+@table(
+    "frame",
+    {
+        "a digit in its place": EXPECTED,
+        "a pixel from it": np.roll(EXPECTED, (1, -1), (0, 1)),
+        "a digit larger than the box": on_sheet(enlarged(SHAPE, 2)[:26, :26], (28, 28), (1, 1)),
+        "a digit with specks far from it": np.maximum(EXPECTED, on_sheet(DOTS, (28, 28), (1, 1))),
+    },
+)
+def test_a_dark_frame_is_left_as_it_is(frame: Image) -> None:
     found = normalize(frame)
     np.testing.assert_array_equal(found.pixels, frame)
     assert not found.blank
     assert found.warnings == ()
 
 
-@table("ground, kept", {"at the limit": (DARK, True), "over it": (DARK + 1, False)})
-def test_a_frame_has_a_dark_border(ground: int, *, kept: bool) -> None:
-    image = on_sheet(SHAPE, (28, 28), (8, 0), ground=ground)
-    image[8:, :4] = ground  # of the L only the foot is left
-    assert np.array_equal(normalize(image).pixels, image) is kept
+@table(
+    "shift",
+    {"up": (-2, 0), "down": (2, 0), "left": (0, -5), "right": (0, 3), "slantwise": (-2, 4)},
+)
+def test_a_digit_that_stands_free_but_off_centre_is_centred(shift: tuple[int, int]) -> None:
+    moved = np.roll(EXPECTED, shift, (0, 1))
+    np.testing.assert_array_equal(normalize(moved).pixels, EXPECTED)
+
+
+@table("length, grown", {"a pixel less than any of MNIST": (13, True), "as the least": (14, False)})
+def test_a_digit_smaller_than_any_of_mnist_grows(length: int, *, grown: bool) -> None:
+    stroke = on_sheet(np.full((length, 3), 255, np.uint8), (28, 28), (14 - length // 2, 13))
+    assert (box(normalize(stroke).pixels)[2] == BOX_SIDE) is grown
+
+
+@table("ground, dark", {"at the limit": (DARK, True), "over it": (DARK + 1, False)})
+def test_a_frame_has_a_dark_border(ground: int, *, dark: bool) -> None:
+    image = np.maximum(EXPECTED, ground).astype(np.uint8)
+    assert np.array_equal(normalize(image).pixels, image) is dark
+    assert np.array_equal(normalize(image).pixels, EXPECTED) is not dark
+
+
+# -- uneven ground ----------------------------------------------------------
+
+ACROSS = np.linspace(0, 150, 28)
+
+UNEVEN_GROUNDS = {
+    "light from the right": np.tile(ACROSS, (28, 1)),
+    "light from below": np.tile(ACROSS[:, None], (1, 28)),
+    "light from a corner": np.add.outer(ACROSS, ACROSS) / 2,
+    "a bright edge on the left": np.tile(np.where(np.arange(28) < 7, 150, 0), (28, 1)),
+    "bright edges above and below": np.tile(
+        np.where(np.abs(np.arange(28) - 13.5) > 7, 150, 0)[:, None], (1, 28)
+    ),
+}
+
+
+@table("ground", UNEVEN_GROUNDS)
+def test_a_ground_that_runs_from_side_to_side_is_removed(ground: NDArray[np.float64]) -> None:
+    drawn = np.rint(ground + EXPECTED * (100 / 255)).astype(np.uint8)
+    found = normalize(drawn).pixels.astype(int)
+    np.testing.assert_allclose(found, EXPECTED, atol=20)
+    dark_ink = normalize(255 - drawn).pixels.astype(int)
+    np.testing.assert_allclose(dark_ink, EXPECTED, atol=20)
+
+
+def test_columns_in_the_negative_are_turned_back() -> None:
+    striped = EXPECTED.copy()
+    striped[:, :7] = 255 - striped[:, :7]
+    striped[:, 21:] = 255 - striped[:, 21:]
+    np.testing.assert_array_equal(normalize(striped).pixels, EXPECTED)
+
+
+def test_a_stroke_over_the_border_is_not_ground() -> None:
+    sheet = np.rint(np.tile(np.linspace(60, 200, 80), (80, 1))).astype(np.uint8)
+    sheet[:, 38:42] = 255  # a long 1 from top to bottom
+    *_, height, width = box(np.where(normalize(sheet).pixels > 128, 255, 0))
+    assert (height, width) == (BOX_SIDE, 1)
 
 
 def test_normalizing_twice_is_normalizing_once() -> None:

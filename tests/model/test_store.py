@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from model import artifact as artifacts
-from model import errors
+from model import errors, normalizer
 from model.artifact import Artifact, encode
 from model.store import RELEASES, Store, locate
 from tests.helpers import run_python, table
@@ -186,12 +186,12 @@ def spoilt(data: bytes) -> bytes:
         "empty": (1, lambda _: b"", errors.NotCanonical),
         "of a later format": (
             1,
-            lambda data: with_fields(data, format_version=2),
+            lambda data: with_fields(data, format_version=3),
             errors.UnsupportedFormat,
         ),
         "made for other eyes": (
             1,
-            lambda data: with_fields(data, normalizer_version=2),
+            lambda data: with_fields(data, normalizer_version=normalizer.VERSION + 1),
             errors.UnsupportedFormat,
         ),
         "another version in the file": (

@@ -88,6 +88,20 @@ BAD_REQUESTS = [
     BadRequest("wrong method", 405, "method_not_allowed", "method", method="GET"),
     BadRequest("wrong method on a GET", 405, "method_not_allowed", "method", path="/livez"),
     BadRequest("wrong path", 404, "not_found", "path", path="/predicts"),
+    *(
+        BadRequest(
+            f"model version {version!r}",
+            404,
+            "unknown_model_version",
+            "version",
+            method="GET",
+            path=f"/models/{version}",
+        )
+        for version in ("9999", "latest", "1.0", "-1", "01", "%D9%A1")
+    ),
+    BadRequest(
+        "a model without a version", 404, "not_found", "path", method="GET", path="/models/"
+    ),
     BadRequest("not json", 400, "invalid_json", "body", b'{"pixels": [0, 1'),
     BadRequest("json after json", 400, "invalid_json", "body", pixels_json(GOOD) + b"{}"),
     BadRequest("not utf-8", 400, "invalid_json", "body", b'{"pixels\xff": []}'),

@@ -22,10 +22,13 @@ def samples(client: FlaskClient) -> dict[tuple[str, ...], float]:
 def test_requests_are_counted_by_route_template_and_status(client: FlaskClient) -> None:
     client.get("/livez?x=1")
     client.get("/no/such/path")
+    client.get("/models/8888")
+    client.get("/models/9999")
     client.post("/predict", data=b"", headers=JSON)
     counted = samples(client)
     assert counted["digits_requests_total", "/livez", "200"] == 1
     assert counted["digits_requests_total", "none", "404"] == 1
+    assert counted["digits_requests_total", "/models/<version>", "404"] == 2
     assert counted["digits_requests_total", "/predict", "400"] == 1
     assert counted["digits_request_duration_seconds_count", "/livez"] == 1
 

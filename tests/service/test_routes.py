@@ -1,10 +1,16 @@
 """The routes beside /predict."""
 
+import dataclasses
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from model import Artifact
+from model import Artifact, Classifier
+from model.card import card
+from service.app import create_app
+from service.settings import Settings
+from tests.helpers import table
 
 READY = ["/readyz", "/healthz", "/health"]
 
@@ -44,3 +50,37 @@ def test_models_tells_what_is_served(client: FlaskClient, shipped: Artifact) -> 
     assert model["version"] == shipped.version
     assert model["digest"] == shipped.digest()
     assert model["evaluation"] == shipped.evaluation
+
+
+def test_a_models_card_is_where_the_list_says(client: FlaskClient, shipped: Artifact) -> None:
+    (model,) = client.get("/models").get_json()["models"]
+    assert model["card"] == f"/models/{shipped.version}"
+    response = client.get(model["card"])
+    assert (response.status_code, response.content_type) == (200, "application/json")
+    assert response.get_json() == card(shipped)
+
+
+def test_a_card_may_hold_what_only_python_calls_an_integer(shipped: Artifact) -> None:
+    artifact = dataclasses.replace(shipped, training={"recipe": {"seed": 2**64}})
+    answer = (
+        create_app(Settings(), Classifier(artifact)).test_client().get(f"/models/{shipped.version}")
+    )
+    assert answer.get_json()["model_details"]["training"] == {"recipe": {"seed": 2**64}}
+
+
+@table(
+    "asked, wrong",
+    {
+        "another version": ("2", "this version is not loaded"),
+        "an alias": ("champion", "this version is not a whole number"),
+        "a fraction": ("1.0", "this version is not a whole number"),
+        "a leading zero": ("01", "this version is not a whole number"),
+    },
+)
+def test_who_asks_for_another_version_is_told_which_one_there_is(
+    shipped: Artifact, asked: str, wrong: str
+) -> None:
+    artifact = dataclasses.replace(shipped, version=17)
+    answer = create_app(Settings(), Classifier(artifact)).test_client().get(f"/models/{asked}")
+    assert answer.status_code == 404
+    assert answer.get_json(force=True)["detail"] == f"{wrong}; ask for version 17 at /models/17"

@@ -3,18 +3,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from tests.helpers import synthetic_mnist, table
+from tests.training.frames import bar, column, dot, fills, moments, rng
 from training.augmentation import CHUNK, _blur, _displacements, _sample, _thicken, augment
 from training.config import AugmentationConfig
 
 FRAMES = synthetic_mnist().test.images[:50]
 FRAMES.flags.writeable = False  # as those of a file that was read
 
-AFFINE = AugmentationConfig(rotation=15, scale=0.15, shear=0.2, shift=3)
-ALL = replace(AFFINE, elastic=2, stroke=0.7, blur=0.8, noise=0.1)
+SPOILT = AugmentationConfig(hollow=1, erase=0.3, blur=0.8, noise=0.1, spared=0.2)
+ALL = replace(SPOILT, rotation=15, scale=0.15, shear=0.2, shift=3, elastic=2, stroke=0.7)
 
 ONE_BY_ONE = {
     "rotation": AugmentationConfig(rotation=15),
@@ -23,59 +23,12 @@ ONE_BY_ONE = {
     "shift": AugmentationConfig(shift=3),
     "elastic": AugmentationConfig(elastic=2),
     "stroke": AugmentationConfig(stroke=0.7),
+    "hollow": AugmentationConfig(hollow=1),
+    "erase": AugmentationConfig(erase=0.3),
     "blur": AugmentationConfig(blur=1),
     "noise": AugmentationConfig(noise=0.1),
     "all together": ALL,
 }
-
-Images = NDArray[np.float32]
-
-
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
-
-
-def bar(count: int = 200) -> NDArray[np.uint8]:
-    """Upright bars 4 wide and 14 high in the middle of their frames."""
-    frames: NDArray[np.uint8] = np.zeros((count, 28, 28), np.uint8)
-    frames[:, 7:21, 12:16] = 255
-    return frames
-
-
-def dot(y: int, x: int, count: int = 1) -> Images:
-    """Rows of pixels of frames, one of them inked."""
-    frames: Images = np.zeros((count, 28, 28), np.float32)
-    frames[0, y, x] = 200
-    return frames.reshape(count, -1)
-
-
-def column(*amounts: float) -> Images:
-    return np.array(amounts, np.float32)[:, None]
-
-
-def moments(frames: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
-    """Of every frame: mass, centre, spread up and across, and lean."""
-    ink = frames.astype(np.float64)
-    mass = ink.sum(axis=(1, 2))
-    steps = np.arange(28) - 13.5
-    y, x = (ink.sum(axis=2) @ steps) / mass, (ink.sum(axis=1) @ steps) / mass
-    yy, xx = (ink.sum(axis=2) @ steps**2) / mass, (ink.sum(axis=1) @ steps**2) / mass
-    xy = np.einsum("nyx,y,x->n", ink, steps, steps) / mass
-    return {
-        "mass": mass,
-        "y": y,
-        "x": x,
-        "height": np.sqrt(yy - y**2),
-        "width": np.sqrt(xx - x**2),
-        "lean": (xy - x * y) / (yy - y**2),
-    }
-
-
-def fills(found: NDArray[np.float64], low: float, high: float) -> bool:
-    """Whether amounts stay within their bounds, but for rounding, and come near to both."""
-    tenth = (high - low) / 10
-    within = found.min() >= low - 0.02 and found.max() <= high + 0.02
-    return bool(within and found.min() < low + tenth and found.max() > high - tenth)
 
 
 # -- all changes --------------------------------------------------------------
@@ -133,7 +86,10 @@ def test_chunks_follow_one_another() -> None:
         "shear": (ONE_BY_ONE["shear"], lambda rng: rng.random(50)),
         "shift": (ONE_BY_ONE["shift"], lambda rng: rng.random((2, 50))),
         "stroke": (ONE_BY_ONE["stroke"], lambda rng: rng.random(50)),
+        "hollow": (ONE_BY_ONE["hollow"], lambda rng: rng.random(50)),
+        "erase": (ONE_BY_ONE["erase"], lambda rng: rng.random((5, 50))),
         "blur": (ONE_BY_ONE["blur"], lambda rng: rng.random(50)),
+        "some spared of it": (AugmentationConfig(blur=1, spared=0.5), lambda rng: rng.random(100)),
     },
 )
 def test_only_what_is_bounded_above_0_draws(
@@ -224,7 +180,7 @@ def test_what_comes_from_outside_is_ground() -> None:
     },
 )
 def test_pixels_are_sampled_bilinearly(y: float, x: float, expected: int) -> None:
-    frames: NDArray[np.uint8] = np.zeros((2, 28, 28), np.uint8)
+    frames = np.zeros((2, 28, 28), np.uint8)
     frames[1, 10, 10], frames[1, 10, 11], frames[1, 0, 0], frames[1, 27, 27] = 100, 200, 40, 80
     found = _sample(frames, np.full((2, 784), y, np.float32), np.full((2, 784), x, np.float32))
     np.testing.assert_allclose(found[1], expected, atol=0.1)

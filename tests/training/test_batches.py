@@ -15,15 +15,18 @@ import pytest
 
 from tests.helpers import ROOT, TINY_RECIPE, environment, table
 from training.augmentation import augment
-from training.batches import Ahead, Here, batches, source, steps_per_epoch
-from training.config import AugmentationConfig, Recipe
+from training.batches import Ahead, Here, batches, outliers_to, source, steps_per_epoch
+from training.config import AugmentationConfig, DataConfig, Recipe
 from training.dataset import Digits
 from training.errors import ProducerError
+from training.outliers import outliers
+from training.rows import NO_DIGIT
 from training.streams import Stream, generator
 
 AUGMENTED = replace(
     TINY_RECIPE, augmentation=AugmentationConfig(shift=2, elastic=2, blur=1, noise=0.1)
 )
+EXPOSED = replace(TINY_RECIPE, data=DataConfig(outliers=0.25))
 ENDLESS = replace(AUGMENTED, epochs=10**6)
 
 GONE_SECONDS = 30  # far beyond the time that a process takes to end
@@ -79,6 +82,50 @@ def test_an_epoch_has_every_image_once_with_its_label() -> None:
     assert labels(batches(digits, TINY_RECIPE, 1)) == [number % 10 for number in found]
 
 
+# -- outliers -----------------------------------------------------------------
+
+
+@table(
+    "share, digits, count", {"none": (0.0, 128, 0), "a fifth": (0.2, 128, 26), "few": (0.2, 2, 0)}
+)
+def test_outliers_are_a_share_of_the_digits(share: float, digits: int, count: int) -> None:
+    recipe = replace(TINY_RECIPE, data=DataConfig(outliers=share))
+    assert outliers_to(recipe, digits) == count
+
+
+def test_outliers_join_every_batch_and_the_digits_stay_what_they_were() -> None:
+    digits = numbered()
+    found = list(batches(digits, EXPOSED, 1))
+    assert [len(batch) for batch in found] == [40, 40, 40, 5]
+    for batch, plain in zip(found, batches(digits, TINY_RECIPE, 1), strict=True):
+        known = batch.labels != NO_DIGIT
+        assert not known[: len(plain)].all()  # they do not stand at the end
+        order = np.argsort(batch.images[known, 0, 0])
+        expected = np.argsort(plain.images[:, 0, 0])
+        np.testing.assert_array_equal(batch.images[known][order], plain.images[expected])
+        np.testing.assert_array_equal(batch.labels[known][order], plain.labels[expected])
+
+
+def test_outliers_are_those_of_their_stream_drawn_anew_for_each_batch_and_epoch() -> None:
+    digits = numbered()
+    rng = generator(EXPOSED.seed, Stream.OUTLIERS, 2)
+    first = next(batches(digits, EXPOSED, 2))
+    expected = outliers(8, digits.images, rng)
+    strange = first.images[first.labels == NO_DIGIT]
+    assert {image.tobytes() for image in strange} == {image.tobytes() for image in expected}
+    others = [batch.images[batch.labels == NO_DIGIT] for batch in batches(digits, EXPOSED, 1)]
+    drawn = [image.tobytes() for images in (strange, *others) for image in images]
+    assert len(set(drawn)) == len(drawn)
+
+
+def test_outliers_are_augmented_like_digits() -> None:
+    rough = replace(EXPOSED, augmentation=AugmentationConfig(shift=3))
+    plain, moved = next(batches(numbered(), EXPOSED, 1)), next(batches(numbered(), rough, 1))
+    np.testing.assert_array_equal(plain.labels, moved.labels)
+    strange = plain.labels == NO_DIGIT
+    assert (plain.images[strange] != moved.images[strange]).any(axis=(1, 2)).all()
+
+
 def test_the_order_is_the_seeds_and_the_epochs() -> None:
     digits = numbered()
     orders = [
@@ -124,7 +171,7 @@ def test_every_epoch_is_augmented_anew() -> None:
 
 @pytest.mark.parametrize("first_epoch", [1, 2])
 def test_ahead_gives_the_same_batches(first_epoch: int) -> None:
-    recipe = replace(AUGMENTED, epochs=3, batch_size=48)
+    recipe = replace(AUGMENTED, epochs=3, batch_size=48, data=DataConfig(outliers=0.2))
     digits = Digits(numbered(3000).images[::-1], numbered(3000).labels[::-1])  # in no plain order
     with Ahead(digits, recipe, first_epoch) as ahead:
         for epoch in range(first_epoch, 4):
@@ -135,6 +182,7 @@ def test_ahead_gives_the_same_batches(first_epoch: int) -> None:
     "recipe, first_epoch, kind",
     {
         "augmented": (AUGMENTED, 2, Ahead),
+        "with outliers": (EXPOSED, 2, Ahead),
         "as they are": (TINY_RECIPE, 1, Here),
         "all at once": (replace(AUGMENTED, batch_size=None), 1, Here),
         "all epochs done": (AUGMENTED, 3, Here),
@@ -207,6 +255,8 @@ from tests.training.test_batches import ENDLESS, all_batches, numbered, producer
 from training.batches import Ahead
 from training.dataset import Digits
 from training.errors import ProducerError
+from training.outliers import outliers
+from training.rows import NO_DIGIT
 """
 
 

@@ -11,7 +11,7 @@ from tests.training.known_answers import answered, reader
 from training.comparison import compare, mcnemar, to_text
 from training.dataset import Digits
 from training.errors import DataError
-from training.evaluation import wilson_interval
+from training.statistics import wilson_interval
 
 # Two readers of which the first takes every 7 for a 0 and the second every 3 and 4.
 FIRST, SECOND = reader(version=1, blind_to=[7]), reader(version=2, blind_to=[3, 4])

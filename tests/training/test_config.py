@@ -126,14 +126,20 @@ def test_the_small_model_is_the_one_of_every_speed_comparison() -> None:
 
 
 @pytest.mark.parametrize(
-    "bound", [name for name in AugmentationConfig().__dict__ if name != "elastic_smoothness"]
+    "bound", sorted(vars(AugmentationConfig()).keys() - {"elastic_smoothness", "spared"})
 )
 def test_any_bound_enables_augmentation(bound: str) -> None:
     assert AugmentationConfig(**{bound: 0.5}).enabled
 
 
-def test_smoothness_alone_changes_no_image() -> None:
-    assert not AugmentationConfig(elastic_smoothness=2.0).enabled
+def test_neither_smoothness_nor_who_is_spared_changes_an_image() -> None:
+    assert not AugmentationConfig(elastic_smoothness=2.0, spared=0.5).enabled
+
+
+@pytest.mark.parametrize("bound", sorted(vars(AugmentationConfig()).keys()))
+def test_some_bounds_spoil_what_the_others_only_move(bound: str) -> None:
+    spoils = AugmentationConfig(**{bound: 0.5 if bound != "elastic_smoothness" else 2}).spoils
+    assert spoils == (bound in {"hollow", "erase", "blur", "noise"})
 
 
 # -- files ------------------------------------------------------------------

@@ -20,6 +20,7 @@ from training.dataset import (
 from training.errors import DataError
 
 MNIST = synthetic_mnist(train=100, test=40)
+WRITTEN = dataclasses.replace(MNIST, test_writers=np.arange(40) % 3)
 
 TRAIN_IMAGES, TRAIN_LABELS = FILES["train_images"], FILES["train_labels"]
 TEST_IMAGES, TEST_LABELS = FILES["test_images"], FILES["test_labels"]
@@ -46,6 +47,14 @@ def test_what_was_written_is_read(gz: bool, tmp_path: Path) -> None:  # noqa: FB
     np.testing.assert_array_equal(found.test.images, MNIST.test.images, strict=True)
     np.testing.assert_array_equal(found.test.labels, MNIST.test.labels, strict=True)
     np.testing.assert_array_equal(np.array(found.writers), np.array(MNIST.writers))
+    assert found.test_writers is None
+
+
+def test_the_writers_of_the_test_set_are_read_where_they_are_there(tmp_path: Path) -> None:
+    found = load_mnist(write_idx_folder(tmp_path, WRITTEN))
+    assert found.test_writers is not None
+    np.testing.assert_array_equal(found.test_writers, np.arange(40) % 3)
+    np.testing.assert_array_equal(np.array(found.writers), np.array(MNIST.writers))
 
 
 @pytest.mark.parametrize("gz", [True, False], ids=["packed", "plain"])
@@ -66,7 +75,8 @@ def test_the_writers_are_among_the_digests(tmp_path: Path) -> None:
 
 def test_without_writers_the_writers_are_not_known(tmp_path: Path) -> None:
     folder = write_idx_folder(tmp_path, dataclasses.replace(MNIST, writers=None))
-    assert load_mnist(folder).writers is None
+    found = load_mnist(folder)
+    assert (found.writers, found.test_writers) == (None, None)
 
 
 def test_the_real_mnist_is_what_it_is_known_to_be(mnist: Mnist) -> None:
@@ -164,6 +174,11 @@ def flip_a_bit(path: Path) -> None:
         "no axes": saved(train_writer=np.array(7)),
         "another member": saved(writers=np.arange(100)),
         "pickled": saved(train_writer=np.array([{}] * 100, object)),
+        "too few of the test set": saved(train_writer=np.arange(100), test_writer=np.arange(39)),
+        "those of the test set pickled": saved(
+            train_writer=np.arange(100), test_writer=np.array([{}] * 40, object)
+        ),
+        "those of the test set alone": saved(test_writer=np.arange(40)),
         "an .npy file": saved_plain,
         "text": lambda path: path.write_text("writers"),
         "empty": lambda path: path.write_bytes(b""),

@@ -27,6 +27,7 @@ from training.losses import (
     softmax_cross_entropy,
     softmax_cross_entropy_targets,
 )
+from training.rows import NO_DIGIT
 
 Array: TypeAlias = NDArray[np.floating[Any]]
 
@@ -164,6 +165,15 @@ def test_labels_are_spread_evenly_over_all_classes(
     assert targets.dtype == dtype
     np.testing.assert_allclose(targets, expected, rtol=1e-6)
     np.testing.assert_allclose(targets.sum(axis=1), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_of_an_image_without_a_digit_every_class_is_as_likely(smoothing: float) -> None:
+    labels = np.array([NO_DIGIT, 0, NO_DIGIT, 9], np.uint8)
+    targets = one_hot(labels, 10, np.dtype(np.float64), smoothing)
+    np.testing.assert_allclose(targets[[0, 2]], 0.1, rtol=1e-15)
+    known = one_hot(labels[[1, 3]], 10, np.dtype(np.float64), smoothing)
+    np.testing.assert_array_equal(targets[[1, 3]], known)
 
 
 # -- every loss -------------------------------------------------------------
@@ -337,7 +347,9 @@ def test_an_objective_is_its_loss_of_the_labels(
 def distilled(
     temperature: float, weight: float, teacher: Array = TEACHER
 ) -> tuple[float, NDArray[np.floating[Any]]]:
-    return distillation(*batch(0), teacher, temperature=temperature, weight=weight)
+    logits, labels = batch(0)
+    targets = one_hot(labels, 10, logits.dtype)
+    return distillation(logits, targets, teacher, temperature=temperature, weight=weight)
 
 
 def test_without_weight_the_teacher_is_not_heard() -> None:
@@ -347,6 +359,12 @@ def test_without_weight_the_teacher_is_not_heard() -> None:
 def test_with_all_the_weight_and_no_softening_its_answers_are_the_targets() -> None:
     targets = softmax(TEACHER)
     assert_same(distilled(1.0, 1.0), softmax_cross_entropy_targets(batch(0)[0], targets))
+
+
+def test_the_targets_of_the_hard_part_may_be_of_any_distribution() -> None:
+    logits, targets = batch(0)[0], drawn_targets()
+    found = distillation(logits, targets, TEACHER, temperature=2.0, weight=0.0)
+    assert_same(found, softmax_cross_entropy_targets(logits, targets))
 
 
 def test_weights_between_mix_the_two() -> None:

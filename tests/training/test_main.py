@@ -1,6 +1,8 @@
 """The commands of ``python -m training``, run as a user runs them."""
 
+import dataclasses
 import json
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -21,11 +23,12 @@ from tests.helpers import (
 )
 from training.config import Recipe
 from training.dataset import kaggle_rows, load_mnist
-from training.evaluation import evaluate
+from training.evaluation import evaluate_test
+from training.examination import examine
 from training.release import build
 from training.rows import read_csv, write_csv
 
-MNIST = synthetic_mnist(train=200, test=100)
+MNIST = dataclasses.replace(synthetic_mnist(train=200, test=100), test_writers=np.arange(100) // 5)
 
 # TINY_RECIPE as a file.
 RECIPE = """
@@ -61,6 +64,7 @@ RECIPES = {
     "wild": RECIPE.replace("0.01", "1e30"),
     "kaggle": CSV_RECIPE % "mnist-42000.csv",
     "csv": CSV_RECIPE % "digits.csv",
+    "keeping": RECIPE + "[data]\nvalidation_fraction = 0\n",
     "student": RECIPE + '[loss]\ntype = "distillation"\nteacher = "nobody.npz"',
 }
 
@@ -119,6 +123,30 @@ def test_train_publishes_the_model_of_the_recipe(
     assert left == ["journal.jsonl", "report.html"]
 
 
+@table(
+    "recipe, summary",
+    {
+        "of what is held out": (
+            "tiny",
+            r"\d+ of \d+ validation images right \(\d+\.\d\d%, 95 % in",
+        ),
+        "of nothing": ("keeping", "nothing was held out and the test set is shut: not evaluated, "),
+    },
+)
+def test_a_run_from_which_one_is_to_be_chosen_leaves_the_test_set_shut(
+    recipe: str, summary: str, folder: Path, places: list[str], tmp_path: Path
+) -> None:
+    run = run_module("training", "train", folder / f"{recipe}.toml", "--without-test", *places)
+    assert run.returncode == 0, run.stderr
+    last = run.stdout.splitlines()[-1]
+    assert re.match(summary, last)
+    figures = artifacts.read(tmp_path / "store" / "digits-1.npz").evaluation
+    assert "test" not in figures
+    if figures:
+        found = figures["validation"]
+        assert last.startswith(f"{found['correct']} of {found['images']} validation images right")
+
+
 def test_a_command_gives_the_same_bytes_as_the_library(
     folder: Path, places: list[str], tmp_path: Path
 ) -> None:
@@ -175,8 +203,8 @@ def test_a_run_that_diverges_says_so_in_one_line_and_publishes_nothing(
 def test_evaluate_prints_the_record_of_the_test_set(folder: Path, tiny_artifact: Artifact) -> None:
     run = run_module("training", "evaluate", folder / "tiny.npz", "--data", folder / "mnist")
     assert run.returncode == 0, run.stderr
-    expected = evaluate(tiny_artifact.network, MNIST.test, tiny_artifact.confidence)
-    assert json.loads(run.stdout) == expected
+    found = examine(tiny_artifact.network, tiny_artifact.confidence, MNIST.test)
+    assert json.loads(run.stdout) == evaluate_test(found, MNIST.test_writers)
 
 
 def test_compare_sets_two_artifacts_side_by_side(

@@ -94,7 +94,8 @@ RANGES: list[tuple[Section, dict[str, tuple[list[Any], list[Any]]]]] = [
     (
         Distillation("a.npz"),
         {
-            "teacher": (["b.npz"], [""]),
+            "teacher": (["b.npz", "a-recipe"], [""]),
+            "teachers": ([1], [0, -1]),
             "temperature": POSITIVE,
             "weight": up_to(1.0, 1.1),
         },
@@ -116,8 +117,11 @@ RANGES: list[tuple[Section, dict[str, tuple[list[Any], list[Any]]]]] = [
             "elastic": up_to(10.0, 10.1),
             "elastic_smoothness": ([1.0, 14.0], [0.9, 14.1, NAN]),
             "stroke": up_to(2.0, 2.1),
+            "hollow": up_to(1.0, 1.1),
+            "erase": up_to(0.5, 0.51),
             "blur": up_to(3.0, 3.1),
             "noise": up_to(1.0, 1.1),
+            "spared": up_to(0.99, 1.0),
         },
     ),
     (
@@ -127,6 +131,7 @@ RANGES: list[tuple[Section, dict[str, tuple[list[Any], list[Any]]]]] = [
             "shuffle": ([True, False], []),
             "test_rows": COUNT,
             "validation_fraction": DECAY,
+            "outliers": up_to(1.0, 1.1),
         },
     ),
 ]
@@ -243,6 +248,16 @@ def test_every_field_of_every_section_has_its_range_checked() -> None:
         "mnist has a test set": (DataConfig(), {"test_rows": 1}, r"^data\.test_rows must be 0"),
         "mnist is not shuffled": (DataConfig(), {"shuffle": True}, r"^data\.shuffle must be false"),
         "a csv has none": (DataConfig(), {"source": "a.csv"}, r"^data\.test_rows must be 1"),
+        "several of one artifact": (
+            Distillation("a.npz"),
+            {"teachers": 2},
+            r"^loss\.teachers must be left out where loss\.teacher is an artifact",
+        ),
+        "an artifact for several": (
+            Distillation("a-recipe", teachers=2),
+            {"teacher": "a.npz"},
+            r"^loss\.teachers must be left out",
+        ),
         "patience without validation": (
             dataclasses.replace(TINY_RECIPE, data=DataConfig(validation_fraction=0)),
             {"patience": 1},

@@ -8,14 +8,13 @@ from threadpoolctl import threadpool_limits
 
 from model import normalizer
 from model.artifact import Artifact, decode, encode
-from model.confidence import Confidence
-from model.errors import ArtifactNotFound
+from model.confidence import ANY_ENERGY, Confidence
 from model.layers import softmax
-from tests.helpers import TINY_RECIPE, synthetic_mnist
+from tests.helpers import TINY_RECIPE, synthetic_mnist, table
 from training.config import AugmentationConfig, DataConfig, Distillation, GradientDescent
-from training.dataset import Mnist
 from training.errors import CheckpointError, DivergedError
-from training.evaluation import evaluate
+from training.evaluation import evaluate_test
+from training.examination import Examination, examine
 from training.release import build, golden_images
 from training.run_folder import RunFolder
 
@@ -50,10 +49,15 @@ def test_another_seed_gives_another_model(artifact: Artifact) -> None:
         assert (array != other.parameters[name]).any()
 
 
-def test_other_data_give_another_model(artifact: Artifact) -> None:
-    other = build(RECIPE, synthetic_mnist(seed=1), show_progress=False)
-    assert other.training["data"] != artifact.training["data"]
-    assert other.digest() != artifact.digest()
+def test_all_seeds_and_recipes_hold_out_the_same_images(artifact: Artifact) -> None:
+    other = build(dataclasses.replace(RECIPE, seed=8, batch_size=64), MNIST, show_progress=False)
+
+    def held_out(artifact: Artifact) -> dict[str, int]:
+        by_digit = artifact.evaluation["validation"]["by_digit"]
+        return {digit: figures["images"] for digit, figures in by_digit.items()}
+
+    assert len(held_out(artifact)) == 10
+    assert held_out(other) == held_out(artifact)
 
 
 # -- what it records --------------------------------------------------------
@@ -90,34 +94,88 @@ def test_the_record_says_what_was_held_out(writers: int | None, word: str) -> No
     assert artifact.training["images"] == 600 - held_out
 
 
+# -- what is evaluated --------------------------------------------------------
+
+
+def reading_of(artifact: Artifact) -> Examination:
+    """What the artifact answers to the test set, computed as in the run that made it."""
+    with threadpool_limits(RECIPE.blas_threads, user_api="blas"):
+        return examine(artifact.network, artifact.confidence, MNIST.test)
+
+
+def without_evaluation(artifact: Artifact) -> str:
+    """The digest of all that an artifact holds but its evaluation."""
+    return dataclasses.replace(artifact, evaluation={}).digest()
+
+
 def test_both_sets_are_evaluated_and_the_test_set_is_the_tests(artifact: Artifact) -> None:
     assert artifact.evaluation.keys() == {"validation", "test"}
-    with threadpool_limits(RECIPE.blas_threads, user_api="blas"):
-        test = evaluate(artifact.network, MNIST.test, artifact.confidence)
-    assert artifact.evaluation["test"] == test
+    test = artifact.evaluation["test"]
+    assert test == evaluate_test(reading_of(artifact))
     assert test["accuracy"] > 0.8
 
 
+def test_where_the_tests_writers_are_known_it_is_divided_by_them(artifact: Artifact) -> None:
+    writers = np.arange(200) // 10
+    built = build(RECIPE, dataclasses.replace(MNIST, test_writers=writers), show_progress=False)
+    assert built.evaluation["test"] == evaluate_test(reading_of(built), writers)
+    assert without_evaluation(built) == without_evaluation(artifact)
+    assert decode(encode(built)).evaluation == built.evaluation
+
+
 def test_the_test_set_decides_nothing(artifact: Artifact) -> None:
-    other = synthetic_mnist(seed=1)
-    swapped = Mnist(MNIST.train, other.test, MNIST.writers, MNIST.digests)
+    swapped = dataclasses.replace(MNIST, test=synthetic_mnist(seed=1).test)
     built = build(RECIPE, swapped, show_progress=False)
     assert built.evaluation["test"] != artifact.evaluation["test"]
-    assert dataclasses.replace(built, evaluation={}).digest() == (
-        dataclasses.replace(artifact, evaluation={}).digest()
-    )
+    assert without_evaluation(built) == without_evaluation(artifact)
 
 
-def test_the_threshold_accepts_about_99_of_100_held_out_digits(artifact: Artifact) -> None:
+def test_a_test_set_that_stays_shut_is_not_looked_into(artifact: Artifact) -> None:
+    shut = build(RECIPE, MNIST, open_test=False, show_progress=False)
+    assert shut.evaluation == {"validation": artifact.evaluation["validation"]}
+    assert without_evaluation(shut) == without_evaluation(artifact)
+    unread = MNIST.test.take(np.arange(0))  # of which nothing can be made
+    data = dataclasses.replace(MNIST, test=unread)
+    assert encode(build(RECIPE, data, open_test=False, show_progress=False)) == encode(shut)
+
+
+@table(
+    "held_out, open_test, shown",
+    {
+        "both": (0.1, True, "the validation set"),
+        "the validation set": (0.1, False, "the validation set"),
+        "the test set": (0.0, True, "the test set"),
+        "neither": (0.0, False, None),
+    },
+)
+def test_the_report_is_of_what_may_be_seen(
+    held_out: float,
+    open_test: bool,  # noqa: FBT001 - a case
+    shown: str | None,
+    tmp_path: Path,
+) -> None:
+    recipe = dataclasses.replace(RECIPE, epochs=1, data=DataConfig(validation_fraction=held_out))
+    folder = RunFolder(tmp_path / "run")
+    artifact = build(recipe, MNIST, folder=folder, open_test=open_test)
+    assert decode(encode(artifact)).evaluation == artifact.evaluation
+    assert folder.report.exists() == (shown is not None) == bool(artifact.evaluation)
+    if shown:
+        assert shown in folder.report.read_text("utf-8")
+
+
+def test_thresholds_refuse_the_few_held_out_digits_that_fit_least(artifact: Artifact) -> None:
+    # Of some 60 images, the quantile of 1 in 200 is between the lowest two.
     record = artifact.evaluation["validation"]
-    assert record["images"] - record["accepted"] in {0, 1, 2}
-    assert 0 < artifact.confidence.threshold <= 1
+    assert record["images"] - record["accepted"] in {1, 2}
+    thresholds = artifact.confidence.thresholds
+    assert 0 < thresholds.confidence <= 1
+    assert thresholds.energy > ANY_ENERGY
 
 
 def test_a_network_that_held_nothing_out_refuses_nothing() -> None:
     recipe = dataclasses.replace(RECIPE, data=DataConfig(validation_fraction=0))
     artifact = decode(encode(build(recipe, MNIST, show_progress=False)))
-    assert artifact.confidence == Confidence(temperature=1.0, threshold=0.0)
+    assert artifact.confidence == Confidence()
     assert artifact.evaluation.keys() == {"test"}
     assert artifact.evaluation["test"]["accepted"] == len(MNIST.test)
     assert artifact.training["held_out"] == "nothing"
@@ -125,25 +183,32 @@ def test_a_network_that_held_nothing_out_refuses_nothing() -> None:
     assert artifact.training["epochs"][0]["validation_accuracy"] is None
 
 
-def test_a_teacher_is_part_of_the_data(
-    tiny_artifact: Artifact, tiny_artifact_path: Path, tmp_path: Path
-) -> None:
-    teacher = tmp_path / "teacher.npz"
-    teacher.write_bytes(tiny_artifact_path.read_bytes())
-    recipe = dataclasses.replace(RECIPE, loss=Distillation(str(teacher)))
+# -- what else there is to learn from -----------------------------------------
+
+
+def test_outliers_are_for_training_alone(artifact: Artifact) -> None:
+    recipe = dataclasses.replace(RECIPE, data=DataConfig(outliers=0.1))
+    exposed = build(recipe, MNIST, show_progress=False)
+    assert exposed.training["images"] == artifact.training["images"]
+    assert exposed.training["data"] == artifact.training["data"]
+    assert exposed.parameters["dense1.weight"].tobytes() != (
+        artifact.parameters["dense1.weight"].tobytes()
+    )
+    for name in ("validation", "test"):
+        assert exposed.evaluation[name]["images"] == artifact.evaluation[name]["images"]
+
+
+def test_teachers_are_part_of_the_data(tiny_artifact: Artifact, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(RECIPE, loss=Distillation("several", teachers=2))
+    other = dataclasses.replace(tiny_artifact, version=2)
     folder = RunFolder(tmp_path / "run")
-    artifact = build(recipe, MNIST, folder=folder)
-    digest = tiny_artifact.digest().removeprefix("sha256:")
-    assert artifact.training["data"] == MNIST.digests | {"teacher": digest}
-    teacher.write_bytes(encode(dataclasses.replace(tiny_artifact, version=2)))
-    with pytest.raises(CheckpointError, match=r"another data \(teacher\)"):
-        build(recipe, MNIST, folder=folder, resume=True)
-
-
-def test_a_teacher_that_is_not_there_is_named() -> None:
-    recipe = dataclasses.replace(RECIPE, loss=Distillation("nobody.npz"))
-    with pytest.raises(ArtifactNotFound, match=r"nobody\.npz"):
-        build(recipe, MNIST, show_progress=False)
+    artifact = build(recipe, MNIST, teachers=[tiny_artifact, other], folder=folder)
+    assert artifact.training["data"] == MNIST.digests | {
+        "teacher 1": tiny_artifact.digest().removeprefix("sha256:"),
+        "teacher 2": other.digest().removeprefix("sha256:"),
+    }
+    with pytest.raises(CheckpointError, match=r"another data \(teacher 2\)"):
+        build(recipe, MNIST, teachers=[tiny_artifact] * 2, folder=folder, resume=True)
 
 
 @pytest.mark.parametrize("held_out", [0.0, 0.1])

@@ -10,14 +10,13 @@ import pytest
 from model.architecture import mlp
 from model.artifact import Artifact
 from tests.helpers import table
-from tests.training.known_answers import answered, reader
+from tests.training.known_answers import answered, examined, reader
 from tests.training.markup import Element, parse
 from training.dataset import Digits
 from training.errors import TrainingError
-from training.evaluation import wilson_interval
-from training.examination import examine
 from training.pictures import diverging_png, grey_png
 from training.report import report, unit_weights, write_report
+from training.statistics import wilson_interval
 
 HOSTILE = "<script>alert('&\"')</script>"
 
@@ -132,9 +131,16 @@ def test_the_headline_has_figures_with_intervals() -> None:
     assert found["Accepted"].startswith("96.00% | 95% interval")
     assert found["Accuracy of what is accepted"].startswith("87.50% | 95% interval")
     assert found["Accuracy of what is accepted"].endswith("3 mistakes")
-    error = examine(reader(), digits).calibration_error()
+    error = examined(reader(), digits).calibration_error()
     assert found["Calibration error"].startswith(f"{error:.2%}")
     assert found["Parameters"].startswith("7,850")
+
+
+def test_what_is_of_too_little_energy_is_not_accepted() -> None:
+    # A logit of 10 or 9.8 beside nine of 0 suffices, and one of 9.4, at 240, does not.
+    found = figures(page(reader(energy=9.6), answered(RIGHT + WRONG)))
+    assert found["Accepted"].startswith("84.00% | 95% interval")
+    assert found["Accuracy of what is accepted"].endswith("1 mistakes")
 
 
 def test_nothing_accepted_has_no_accuracy() -> None:
@@ -145,7 +151,7 @@ def test_every_number_of_the_confusion_matrix_is_there() -> None:
     digits = answered(RIGHT + WRONG)
     part = section(page(digits=digits), "What it mixes up")
     shown = [int(cell.text) for cell in part.classes("count")]
-    assert shown == examine(reader(), digits).confusion().ravel().tolist()
+    assert shown == examined(reader(), digits).confusion().ravel().tolist()
     assert "4 read as 9 (2\N{MULTIPLICATION SIGN})" in part.text
     assert chart_titles(part) == ["Confusion matrix", "Accuracy by digit"]
 
@@ -178,7 +184,7 @@ def test_the_reliability_diagram_has_fifteen_bins_and_their_error() -> None:
     rows = [[cell.text for cell in row.children] for row in part.all("tr")[1:]]
     assert sum(int(row[0]) for row in rows) == 25
     assert sum(int(row[2]) for row in rows) == 21
-    assert f"{examine(reader(), digits).calibration_error():.2%}" in part.text
+    assert f"{examined(reader(), digits).calibration_error():.2%}" in part.text
 
 
 def test_recipe_network_and_environment_are_told() -> None:

@@ -64,7 +64,7 @@ architecture = [
 STOPPING = """
 epochs = 500
 batch_size = 100
-patience = 40
+patience = 70
 architecture = [
     { type = "dense", outputs = 16 },
     { type = "tanh" },
@@ -72,7 +72,7 @@ architecture = [
 ]
 """
 
-ENDLESS = STOPPING.replace("patience = 40", "").replace("epochs = 500", "epochs = 100000")
+ENDLESS = STOPPING.replace("patience = 70", "").replace("epochs = 500", "epochs = 100000")
 
 
 class Trainer:
@@ -231,7 +231,7 @@ def test_a_run_is_not_gone_on_with_by_another_recipe(endless: Trainer) -> None:
     endless.kill(2, 0)
     before = endless.run.checkpoint.read_bytes()
     for words, options in (("recipe (epochs)", []), ("recipe (epochs, seed)", ["--seed", "8"])):
-        endless.recipe.write_text(STOPPING.replace("patience = 40", "") + HEAD)
+        endless.recipe.write_text(STOPPING.replace("patience = 70", "") + HEAD)
         run = endless.finish("--resume", *options)
         assert_one_line_error(run, f"{endless.run.checkpoint}: is of another {words}", "--resume")
     assert endless.run.checkpoint.read_bytes() == before

@@ -20,7 +20,7 @@ from training.config import DataConfig
 from training.dataset import load_mnist, split
 from training.errors import CheckpointError, TrainingError
 from training.progress import Progress
-from training.release import build
+from training.release import SPLIT_SEED, build
 from training.run_folder import RunFolder, Saver
 from training.streams import Stream, generator
 from training.trainer import train
@@ -139,7 +139,7 @@ print(build(RECIPE, MNIST, folder=folder, resume=True).digest())
 
 def second_checkpoint(folder: RunFolder) -> bytes:
     """Leave a folder as a run that was killed after its second epoch does; its checkpoint."""
-    digits, validation, _ = split(MNIST, 0.1, generator(RECIPE.seed, Stream.SPLIT))
+    digits, validation, _ = split(MNIST, 0.1, generator(SPLIT_SEED, Stream.SPLIT))
 
     def save(checkpoint: Checkpoint) -> None:
         if len(checkpoint.history) == 2:

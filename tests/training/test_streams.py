@@ -36,6 +36,7 @@ def test_the_numbers_of_the_streams_are_part_of_what_a_recipe_computes() -> None
         "AUGMENTATION": 4,
         "DROPOUT": 5,
         "GOLDEN": 6,
+        "OUTLIERS": 7,
     }
     assert generator(7, Stream.SHUFFLE, 3).integers(1000, size=3).tolist() == [
         int(value) for value in np.random.default_rng([7, 3, 3]).integers(1000, size=3)

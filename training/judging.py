@@ -1,0 +1,77 @@
+"""Everything that is known of how well a model reads, measured and put into its artifact."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from model.artifact import Artifact
+from model.classifier import Classifier
+from training import drawings, robustness, strangers
+from training.dataset import Digits, Mnist
+from training.errors import DataError
+from training.evaluation import evaluate_test
+from training.examination import examine
+from training.stranger_glyphs import find_fonts
+
+# Not the recipe's: whoever judges a model sets the same tasks as for every other.
+SEED = 1
+STRANGERS = 1000  # images of each set
+
+
+def judged(
+    artifact: Artifact,
+    data: Mnist,
+    siblings: Sequence[Artifact],
+    drawn: Digits,
+    strangers_of_a_set: int = STRANGERS,
+) -> Artifact:
+    """The artifact with its evaluation on every set there is; raises TrainingError.
+
+    siblings: what the same recipe gives with other seeds, each with its test figures.
+    drawn: digits from another hand and pen (``training.drawings``).
+    """
+    classify = Classifier(artifact).classify
+    evaluation = {
+        **artifact.evaluation,
+        "drawings": drawings.to_json(drawings.drawings(classify, drawn, SEED)),
+        "robustness": robustness.to_json(robustness.robustness(classify, data.test, SEED)),
+        "refusals": refusals(classify, data, strangers_of_a_set)[1],
+    }
+    if "test" not in evaluation:
+        found = examine(artifact.network, artifact.confidence, data.test)
+        evaluation["test"] = evaluate_test(found, data.test_writers)
+    whole = dataclasses.replace(artifact, evaluation=evaluation)
+    return dataclasses.replace(
+        whole, evaluation={**evaluation, "seeds": _seeds([whole, *siblings])}
+    )
+
+
+def refusals(
+    classify: strangers.Classify, data: Mnist, count: int = STRANGERS
+) -> tuple[str, dict[str, Any]]:
+    """What is refused that is not one digit, as a table and as JSON values."""
+    fonts = find_fonts()
+    rows = strangers.refusals(classify, data.test.images, SEED, fonts, count)
+    return strangers.to_text(rows, fonts), strangers.to_json(rows, fonts)
+
+
+def _seeds(artifacts: Sequence[Artifact]) -> dict[str, Any]:
+    """Mean and standard deviation of what one recipe gives with several seeds."""
+    first, *others = (_recipe_but_seed(artifact) for artifact in artifacts)
+    if any(other != first for other in others):
+        raise DataError("the siblings are not of the same recipe; name those that are")
+    accuracies = [artifact.evaluation["test"]["accuracy"] for artifact in artifacts]
+    record = {
+        "seeds": [artifact.training["recipe"]["seed"] for artifact in artifacts],
+        "test_accuracies": accuracies,
+        "mean_accuracy": float(np.mean(accuracies)),
+    }
+    if others:
+        record["standard_deviation"] = float(np.std(accuracies, ddof=1))
+    return record
+
+
+def _recipe_but_seed(artifact: Artifact) -> Mapping[str, Any]:
+    return {key: value for key, value in artifact.training["recipe"].items() if key != "seed"}
