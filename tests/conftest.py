@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -9,17 +10,31 @@ from model import artifact as artifacts
 from model.artifact import Artifact
 from tests.helpers import TINY_RECIPE, synthetic_mnist
 from training.dataset import Mnist, find_folder, load_mnist
+from training.drawings import find_drawings
 from training.errors import DataError
 from training.release import build
 
 
 @pytest.fixture(scope="session")
 def mnist() -> Mnist:
-    """The real data set; a test without it is skipped, save in CI, where it fails."""
+    """The real data set."""
     try:
         return load_mnist(find_folder())
     except DataError as error:
-        message = f"MNIST is needed: {error}"
+        _missing(f"MNIST is needed: {error}")
+
+
+@pytest.fixture(scope="session")
+def drawings_folder() -> Path:
+    """Where the drawings are."""
+    try:
+        return find_drawings()
+    except DataError as error:
+        _missing(f"the drawings are needed: {error}")
+
+
+def _missing(message: str) -> NoReturn:
+    """A test without its data is skipped, save in CI, where it fails."""
     if os.environ.get("CI") == "true":
         pytest.fail(message)
     pytest.skip(message)

@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,7 @@ from model.artifact import Artifact
 from model.card import card
 from model.classifier import Classifier
 from model.store import Store
-from tests.helpers import assert_one_line_error, run_module, synthetic_mnist, table
+from tests.helpers import ROOT, assert_one_line_error, run_module, synthetic_mnist, table
 from tests.model.forge import npy, npy_text
 
 IMAGES = synthetic_mnist().test.images
@@ -69,6 +72,16 @@ def test_show_takes_a_file_and_prints_json_where_asked(
 ) -> None:
     run = run_module("model", "show", "--json", folder / "store" / "digits-2.npz")
     assert json.loads(run.stdout) == card(dataclasses.replace(tiny_artifact, version=2))
+
+
+def test_who_has_seen_enough_of_a_card_may_go() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as nobody:
+        command = [sys.executable, "-m", "model", "show"]
+        run = subprocess.run(command, cwd=ROOT, stdout=nobody, stderr=subprocess.PIPE, check=False)
+    assert run.returncode == 0
+    assert run.stderr == b""
 
 
 def test_the_store_may_be_named_in_the_environment(folder: Path) -> None:
