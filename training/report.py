@@ -21,6 +21,7 @@ from training.statistics import wilson_interval
 
 MOST_MISTAKES = 40
 MOST_UNITS = 64
+CURVE_POINTS, LEAST_ANSWERED = 150, 0.9
 SQUARE = 490  # the height of a chart about as high as wide
 MOST_CONFUSIONS = 3  # named in words beside the matrix
 
@@ -52,6 +53,7 @@ def report(artifact: Artifact, digits: Digits, set_name: str) -> str:
         _confusions(found),
         _mistakes(found, digits),
         _calibration(found),
+        _refusing(found),
         _weights(artifact),
         _making(artifact),
     ]
@@ -209,6 +211,30 @@ def _calibration(found: Examination) -> str:
     heads = ("images", "confidence", "right", "accuracy")
     numbers = f'<div class="numbers">{page.table([_bin_row(one) for one in bins], heads)}</div>'
     return page.section("Does it know what it knows?", text, page.columns([chart, numbers]))
+
+
+def _refusing(found: Examination) -> str:
+    risks, total = found.risks(), len(found)
+    # Where a good model errs at all: most of the curve lies on the axis.
+    kept = np.unique(np.linspace(LEAST_ANSWERED * total, total, CURVE_POINTS).astype(int))
+    points = [(100 * k / total, 100 * float(risks[k - 1])) for k in kept.tolist() if k]
+    chart = pictures.line_chart(
+        [Series("errors among what is answered", points)],
+        title="Risk and coverage",
+        x=Axis("answered, %, the most confident first", limits=(100 * LEAST_ANSWERED, 100.0)),
+        y=Axis("errors, %"),
+        height=SQUARE,
+    )
+    rows = [
+        (f"{coverage:.1%}", f"{risks[max(round(coverage * total), 1) - 1]:.2%}")
+        for coverage in (1.0, 0.995, 0.99, 0.98, 0.95, 0.9)
+    ]
+    text = (
+        "Who answers only what is surest errs less: the errors that are left when the least "
+        f"confident answers are not given. Area under the curve: <b>{risks.mean():.3%}</b>."
+    )
+    numbers = f'<div class="numbers">{page.table(rows, ("answered", "errors"))}</div>'
+    return page.section("What refusing gains", text, page.columns([chart, numbers]))
 
 
 def _bin_row(one: Bin) -> tuple[str, ...]:

@@ -187,6 +187,18 @@ def test_the_reliability_diagram_has_fifteen_bins_and_their_error() -> None:
     assert f"{examined(reader(), digits).calibration_error():.2%}" in part.text
 
 
+def test_what_refusing_gains_is_told_by_coverage() -> None:
+    digits = answered(RIGHT + WRONG)
+    part = section(page(digits=digits), "What refusing gains")
+    assert chart_titles(part) == ["Risk and coverage"]
+    risks = examined(reader(), digits).risks()
+    assert f"{risks.mean():.3%}" in part.text
+    rows = [[cell.text for cell in row.children] for row in part.all("tr")[1:]]
+    assert rows[0] == ["100.0%", f"{risks[-1]:.2%}"] == ["100.0%", "16.00%"]
+    assert [row[0] for row in rows] == ["100.0%", "99.5%", "99.0%", "98.0%", "95.0%", "90.0%"]
+    assert rows[-1][1] == f"{risks[21]:.2%}"  # 22 of 25; whoever answers less errs less
+
+
 def test_recipe_network_and_environment_are_told() -> None:
     part = section(page(), "How to make it again")
     rows = [[cell.text for cell in row.children] for row in part.all("tr")]
