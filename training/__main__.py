@@ -131,6 +131,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     data.set_defaults(run=_data)
 
+    for command in (evaluation, release):
+        command.add_argument(
+            "--strangers",
+            type=_count,
+            default=judging.STRANGERS,
+            help=f"images of each kind that is not one digit (default: {judging.STRANGERS})",
+        )
     for command in (train, evaluation, release, compare, reproduce, csv):
         command.add_argument(
             "--data", type=Path, help="MNIST's folder (default: DIGITS_DATA, else data/)"
@@ -209,7 +216,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         digits = drawings.read_drawings(drawings.find_drawings())
         print(drawings.to_text(drawings.drawings(classify, digits, judging.SEED)))
     elif arguments.refusals:
-        print(judging.refusals(classify, _mnist(arguments))[0])
+        print(judging.refusals(classify, _mnist(arguments), arguments.strangers)[0])
     elif arguments.robustness:
         test = _mnist(arguments).test
         print(robustness.to_text(robustness.robustness(classify, test, judging.SEED)))
@@ -228,6 +235,7 @@ def _release(arguments: argparse.Namespace) -> None:
         _mnist(arguments),
         siblings,
         drawings.read_drawings(drawings.find_drawings()),
+        arguments.strangers,
     )
     print(store.add(artifact))
     print(_summary(artifact, "test"))

@@ -49,46 +49,20 @@ MICROSECONDS_AN_IMAGE = 400
 MULTIPLY_ADDS = 10  # millions an image
 MEGABYTES = 2
 
-CNN = Architecture.from_outline(
-    [
-        layer
-        for outputs, kernel, stride in ((32, 5, 2), (48, 3, 1), (64, 3, 2), (96, 3, 1))
-        for layer in (
-            {
-                "type": "conv2d",
-                "outputs": outputs,
-                "kernel": kernel,
-                "stride": stride,
-                "padding": kernel // 2,
-                "biased": False,
-            },
-            {"type": "batch_norm"},
-            {"type": "relu"},
-        )
-    ]
-    + [{"type": "flatten"}, {"type": "dense", "outputs": 10}]
-)
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.engine", description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="turns of each (30)")
     parser.add_argument("--artifact", type=Path, help="default: the champion that is shipped")
     arguments = parser.parse_args()
-    name, flagship = convolutional(artifacts.read(locate(arguments.artifact)))
+    flagship = artifacts.read(locate(arguments.artifact))
+    name = f"{flagship.name} {flagship.version}"
     small = stand_in(mlp(784, 128, 64, 10))
     with threadpool_limits(1, user_api="blas"):
         rows = compare(name, flagship, arguments.rounds)
         rows += size(name, flagship)
         rows += compare("MLP 784-128-64-10", small, arguments.rounds)
         publish("engine", rows)
-
-
-def convolutional(champion: Artifact) -> tuple[str, Artifact]:
-    """The champion or, where that is no convolutional network, one that is of the size to be."""
-    if any(isinstance(layer, Conv2D) for layer in champion.architecture.layers):
-        return f"{champion.name} {champion.version}", champion
-    return "CNN 32-48-64-96", stand_in(CNN)
 
 
 def stand_in(architecture: Architecture) -> Artifact:
