@@ -80,6 +80,8 @@ def normalize(image: NDArray[np.uint8]) -> Frame:
     light = image.astype(np.float32)
     light -= _ground(image) if uneven else np.float32(level)
     ink, inverted = _ink(light, both_ways=uneven)
+    if _box_side(ink) == 0:  # all of it was ground
+        return Frame(np.zeros((FRAME_SIDE, FRAME_SIDE), np.uint8), blank=True)
     warnings: list[Finding] = []
     if inverted:
         warnings.append("inverted")

@@ -127,6 +127,10 @@ def test_a_ground_that_runs_from_side_to_side_is_removed(ground: NDArray[np.floa
     np.testing.assert_allclose(dark_ink, EXPECTED, atol=20)
 
 
+def test_uneven_ground_without_ink_is_blank() -> None:
+    assert normalize(UNEVEN_GROUNDS["a bright edge on the left"].astype(np.uint8)).blank
+
+
 def test_columns_in_the_negative_are_turned_back() -> None:
     striped = EXPECTED.copy()
     striped[:, :7] = 255 - striped[:, :7]
