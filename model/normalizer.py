@@ -71,17 +71,17 @@ def normalize(image: NDArray[np.uint8]) -> Frame:
     level = _median(border)
     contrast = max(int(image.max()) - level, level - int(image.min()))
     if contrast < MIN_CONTRAST:
-        return Frame(np.zeros((FRAME_SIDE, FRAME_SIDE), np.uint8), blank=True)
+        return _blank()
     framed = image.shape == (FRAME_SIDE, FRAME_SIDE)
     uneven = bool(np.count_nonzero(np.abs(border - level) > MIN_CONTRAST) > UNEVEN * len(border))
     dark = level <= DARK and not uneven
     if framed and dark and not _misplaced(image):
         return Frame(image)
-    light = image.astype(np.float32)
-    light -= _ground(image) if uneven else np.float32(level)
+    light = image - (_ground(image) if uneven else np.float32(level))
+    contrast = float(np.abs(light).max())
+    if contrast < MIN_CONTRAST:
+        return _blank()
     ink, inverted = _ink(light, both_ways=uneven)
-    if _box_side(ink) == 0:  # all of it was ground
-        return Frame(np.zeros((FRAME_SIDE, FRAME_SIDE), np.uint8), blank=True)
     warnings: list[Finding] = []
     if inverted:
         warnings.append("inverted")
@@ -90,6 +90,10 @@ def normalize(image: NDArray[np.uint8]) -> Frame:
     if framed and not dark and (uneven or not _misplaced(ink)) and _box_side(ink) >= SMALLEST_BOX:
         return Frame(np.rint(ink).astype(np.uint8), warnings=tuple(warnings))
     return Frame(_centre(_fit(_crop(ink))), warnings=tuple(warnings))
+
+
+def _blank() -> Frame:
+    return Frame(np.zeros((FRAME_SIDE, FRAME_SIDE), np.uint8), blank=True)
 
 
 def _median(values: NDArray[np.uint8]) -> float:

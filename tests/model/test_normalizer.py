@@ -127,8 +127,9 @@ def test_a_ground_that_runs_from_side_to_side_is_removed(ground: NDArray[np.floa
     np.testing.assert_allclose(dark_ink, EXPECTED, atol=20)
 
 
-def test_uneven_ground_without_ink_is_blank() -> None:
-    assert normalize(UNEVEN_GROUNDS["a bright edge on the left"].astype(np.uint8)).blank
+@table("ground", UNEVEN_GROUNDS)
+def test_uneven_ground_without_ink_is_blank(ground: NDArray[np.float64]) -> None:
+    assert normalize(np.rint(ground).astype(np.uint8)).blank
 
 
 def test_columns_in_the_negative_are_turned_back() -> None:
