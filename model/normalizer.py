@@ -29,8 +29,11 @@ OFF_CENTRE = 1.5  # pixels; no digit of MNIST has its centre of mass further fro
 DARK = 64  # a border at most this bright is an MNIST frame's
 MIN_CONTRAST = 32  # less between ground and ink is a blank sheet
 INK = 64  # of 255, after the contrast is stretched: what counts as a stroke
-UNEVEN = 0.15  # share of the border that differs from its median by more than MIN_CONTRAST
+FAINT = 128  # the least contrast of an MNIST frame
+UNEVEN = 0.15  # share of the border that differs from its median by more than
+UNEVEN_BY = 8  # a part of the contrast
 SMOOTHED = 0.25  # of a side: strokes over the border that are narrower are not its ground
+GRAIN = 0.2  # correlation of neighbours below which a sheet is noise all over
 BOTH_WAYS = 0.75  # ink both lighter and darker than an uneven ground, one as much as the other
 
 Finding: TypeAlias = Literal["inverted", "low_contrast"]
@@ -73,10 +76,13 @@ def normalize(image: NDArray[np.uint8]) -> Frame:
     if contrast < MIN_CONTRAST:
         return _blank()
     framed = image.shape == (FRAME_SIDE, FRAME_SIDE)
-    uneven = bool(np.count_nonzero(np.abs(border - level) > MIN_CONTRAST) > UNEVEN * len(border))
-    dark = level <= DARK and not uneven
+    off = np.count_nonzero(np.abs(border - level) > contrast / UNEVEN_BY)
+    uneven = bool(off > UNEVEN * len(border))
+    dark = level <= DARK and contrast >= FAINT and not uneven
     if framed and dark and not _misplaced(image):
         return Frame(image)
+    if not framed and _is_grain(image):
+        return _blank()
     light = image - (_ground(image) if uneven else np.float32(level))
     contrast = float(np.abs(light).max())
     if contrast < MIN_CONTRAST:
@@ -139,6 +145,24 @@ def _ink(light: Ink, *, both_ways: bool) -> tuple[Ink, bool]:
     np.maximum(light, 0, out=light)
     light *= UINT8_MAX / largest
     return light, inverted
+
+
+def _is_grain(image: NDArray[np.uint8]) -> bool:
+    """Whether neighbours have nothing to do with each other, in any of the four directions.
+
+    By their correlation: strokes go on from pixel to pixel, noise does not. In a frame
+    there are too few pixels to tell, and the network knows noise there when it sees it.
+    """
+    centred = image - image.mean(dtype=np.float32)
+    upper, lower, left, right = centred[:-1], centred[1:], centred[:, :-1], centred[:, 1:]
+    pairs = (
+        (upper, lower),
+        (left, right),
+        (upper[:, :-1], lower[:, 1:]),
+        (upper[:, 1:], lower[:, :-1]),
+    )
+    alike = max((float(np.vdot(one, other)) for one, other in pairs if one.size), default=0.0)
+    return alike < GRAIN * float(np.vdot(centred, centred))
 
 
 def _misplaced(ink: NDArray[np.uint8] | Ink) -> bool:

@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
 from model.errors import InputError
-from model.normalizer import BOX_SIDE, DARK, LOW_CONTRAST, MIN_CONTRAST, normalize
+from model.normalizer import BOX_SIDE, DARK, FAINT, LOW_CONTRAST, MIN_CONTRAST, normalize
 from tests.helpers import PROPERTY, table
 from training.dataset import Digits, Mnist
 
@@ -205,7 +205,7 @@ def test_a_digit_of_mnist_drawn_large_in_black_on_white_comes_back(mnist: Mnist)
         "wide": (10, 60, (3, 20)),
         "smaller than the box": (5, 2, (20, 8)),
         "a line": (1, 200, (1, 20)),
-        "a dot": (1, 1, (20, 20)),
+        "a dot": (2, 2, (20, 20)),
     },
 )
 def test_the_longer_side_fills_the_box_and_the_aspect_is_kept(
@@ -288,6 +288,32 @@ def test_a_row_of_pixels_can_be_a_stroke() -> None:
     found = normalize(np.array([[0] * 20 + [255] * 5 + [0] * 20], np.uint8))
     assert not found.blank
     assert box(found.pixels)[2:] == (4, 20)
+
+
+@table("share", {"sparse": 0.02, "dense": 0.5})
+@pytest.mark.parametrize("shape", [(200, 40), (150, 150)])
+def test_a_sheet_of_noise_is_blank(shape: tuple[int, int], share: float) -> None:
+    dots = np.random.default_rng(0).random(shape) < share
+    assert normalize((dots * 255).astype(np.uint8)).blank
+
+
+@pytest.mark.parametrize("degrees", [0, 45, 90, 135])
+def test_a_line_one_pixel_wide_is_no_noise(degrees: int) -> None:
+    line = {
+        0: np.eye(1, 90, 45).repeat(80, 0),
+        45: np.eye(80),
+        90: np.eye(1, 80, 40).T.repeat(90, 1),
+    }
+    drawn = line.get(degrees, np.eye(80)[::-1])
+    found = normalize(np.pad((drawn * 255).astype(np.uint8), 5))
+    assert not found.blank
+
+
+@table("frame, kept", {"as MNIST has it": (255, True), "faint": (FAINT - 1, False)})
+def test_a_faint_frame_is_brought_to_full_contrast(frame: int, *, kept: bool) -> None:
+    image = (EXPECTED * (frame / 255)).astype(np.uint8)
+    np.testing.assert_array_equal(normalize(image).pixels, EXPECTED)
+    assert np.array_equal(normalize(image).pixels, image) is kept
 
 
 # -- what holds for any image -----------------------------------------------
