@@ -28,6 +28,7 @@ RUN_ELSEWHERE = {
     "make serve": ("tests/e2e/test_readme.py", '["make", "serve"'),
     "make test": (".ci/run", "\nmake test\n"),
     "make data": ("tests/training/test_fetch.py", "fetch("),  # no mirror is needed for a test
+    "make train RECIPE=flagship": ("tests/recipes/test_champion.py", "make train RECIPE=flagship"),
     "make train RECIPE=mlp": ("tests/recipes/test_mlp.py", "make train RECIPE=mlp"),
     "DIGITS_MODEL=build/store/digits-1.npz make serve": ("tests/recipes/test_mlp.py", "model=path"),
     "docker build -t digits .": (".ci/run", "\n    docker build -t digits ."),
