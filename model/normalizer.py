@@ -33,7 +33,9 @@ FAINT = 128  # the least contrast of an MNIST frame
 UNEVEN = 0.15  # share of the border that differs from its median by more than
 UNEVEN_BY = 8  # a part of the contrast
 SMOOTHED = 0.25  # of a side: strokes over the border that are narrower are not its ground
-GRAIN = 0.2  # correlation of neighbours below which a sheet is noise all over
+GRAIN = 0.2  # correlation below which pixels have nothing to do with each other
+DENSE = 0.15  # share of a sheet that ink covers, above which strokes are broad:
+BROAD = 32  # at least this part of the longer side
 BOTH_WAYS = 0.75  # ink both lighter and darker than an uneven ground, one as much as the other
 
 Finding: TypeAlias = Literal["inverted", "low_contrast"]
@@ -81,13 +83,13 @@ def normalize(image: NDArray[np.uint8]) -> Frame:
     dark = level <= DARK and contrast >= FAINT and not uneven
     if framed and dark and not _misplaced(image):
         return Frame(image)
-    if not framed and _is_grain(image):
-        return _blank()
     light = image - (_ground(image) if uneven else np.float32(level))
     contrast = float(np.abs(light).max())
     if contrast < MIN_CONTRAST:
         return _blank()
     ink, inverted = _ink(light, both_ways=uneven)
+    if not framed and _is_grain(image, ink):
+        return _blank()
     warnings: list[Finding] = []
     if inverted:
         warnings.append("inverted")
@@ -147,22 +149,32 @@ def _ink(light: Ink, *, both_ways: bool) -> tuple[Ink, bool]:
     return light, inverted
 
 
-def _is_grain(image: NDArray[np.uint8]) -> bool:
-    """Whether neighbours have nothing to do with each other, in any of the four directions.
+def _is_grain(image: NDArray[np.uint8], ink: Ink) -> bool:
+    """Whether all there is on the sheet is noise, of single pixels or, where dense, of blocks.
 
-    By their correlation: strokes go on from pixel to pixel, noise does not. In a frame
-    there are too few pixels to tell, and the network knows noise there when it sees it.
+    Strokes go on from pixel to pixel, and those that cover much of a sheet are broad; in
+    noise, neighbours have nothing to do with each other. A frame has too few pixels to
+    tell, and the network knows noise there when it sees it.
     """
     centred = image - image.mean(dtype=np.float32)
-    upper, lower, left, right = centred[:-1], centred[1:], centred[:, :-1], centred[:, 1:]
+    if _correlation(centred, 1) < GRAIN:
+        return True
+    broad = max(1, max(image.shape) // BROAD)
+    return bool(ink.mean() > DENSE * UINT8_MAX) and _correlation(centred, broad) < GRAIN
+
+
+def _correlation(centred: Ink, lag: int) -> float:
+    """Of pixels so far apart, in that of the four directions in which it is the highest."""
+    height, width = centred.shape
+    upper, lower = centred[: max(height - lag, 0)], centred[lag:]
     pairs = (
         (upper, lower),
-        (left, right),
-        (upper[:, :-1], lower[:, 1:]),
-        (upper[:, 1:], lower[:, :-1]),
+        (centred[:, : max(width - lag, 0)], centred[:, lag:]),
+        (upper[:, : max(width - lag, 0)], lower[:, lag:]),
+        (upper[:, lag:], lower[:, : max(width - lag, 0)]),
     )
     alike = max((float(np.vdot(one, other)) for one, other in pairs if one.size), default=0.0)
-    return alike < GRAIN * float(np.vdot(centred, centred))
+    return alike / float(np.vdot(centred, centred))
 
 
 def _misplaced(ink: NDArray[np.uint8] | Ink) -> bool:

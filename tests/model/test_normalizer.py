@@ -297,6 +297,12 @@ def test_a_sheet_of_noise_is_blank(shape: tuple[int, int], share: float) -> None
     assert normalize((dots * 255).astype(np.uint8)).blank
 
 
+@pytest.mark.parametrize("grain", [2, 4])
+def test_a_sheet_of_coarse_noise_is_blank(grain: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (200 // grain, 60 // grain), np.uint8)
+    assert normalize(enlarged(noise, grain)).blank
+
+
 @pytest.mark.parametrize("degrees", [0, 45, 90, 135])
 def test_a_line_one_pixel_wide_is_no_noise(degrees: int) -> None:
     line = {
