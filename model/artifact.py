@@ -34,7 +34,7 @@ FORMAT_VERSION = 2
 MAX_FILE_BYTES = 64 * 2**20
 MAX_MANIFEST_BYTES = 2**20
 
-MAX_GOLDEN_IMAGES = 256  # they are replayed in one batch at every load
+MAX_GOLDEN_IMAGES = 256  # they are replayed at every load
 
 MANIFEST = "manifest"
 GOLDEN_IMAGES = "golden.images"
