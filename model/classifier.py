@@ -14,8 +14,9 @@ from model.artifact import Artifact
 from model.confidence import energies
 from model.engine import Engine
 from model.errors import GoldenMismatch, InputError
+from model.frame import Frame, Manner, Unreadable
 
-Reason: TypeAlias = Literal["blank", "out_of_distribution", "low_confidence"]
+Reason: TypeAlias = Unreadable | Literal["out_of_distribution", "low_confidence"]
 
 
 @dataclass(frozen=True)
@@ -62,28 +63,31 @@ class Classifier:
         classifier.classify(golden[:1])  # first-call costs are paid here
         return classifier
 
-    def classify(self, images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> list[Prediction]:
-        """Predict each greyscale uint8 image (H, W), of any size; raises InputError."""
+    def classify(
+        self,
+        images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
+        manner: Manner = "auto",
+    ) -> list[Prediction]:
+        """Predict each greyscale uint8 image (H, W), of any size; raises InputError.
+
+        manner: whether images are normalized, as ``normalizer.normalize`` has it.
+        """
         if len(images) == 0:
             raise InputError("there is no image to classify")
-        frames = [normalizer.normalize(image) for image in images]
+        frames = [normalizer.normalize(image, manner) for image in images]
         logits = self._engine.logits(np.stack([frame.pixels for frame in frames]))
         probabilities = self.artifact.confidence.probabilities(logits)
         rows = zip(frames, probabilities, energies(logits).tolist(), strict=True)
         return [self._judge(*row) for row in rows]
 
-    def _judge(
-        self, frame: normalizer.Frame, probabilities: NDArray[np.float64], energy: float
-    ) -> Prediction:
+    def _judge(self, frame: Frame, probabilities: NDArray[np.float64], energy: float) -> Prediction:
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
         thresholds = self.artifact.confidence.thresholds
-        reason: Reason | None = None
-        if frame.blank:
-            reason = "blank"
-        elif energy < thresholds.energy:
+        reason: Reason | None = frame.reason
+        if reason is None and energy < thresholds.energy:
             reason = "out_of_distribution"
-        elif confidence < thresholds.confidence:
+        elif reason is None and confidence < thresholds.confidence:
             reason = "low_confidence"
         return Prediction(
             digit=self.artifact.labels[best],

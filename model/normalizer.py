@@ -12,14 +12,14 @@ would make worse. Every rule has its constant below; what they amount to is
 other eyes than it was evaluated with.
 """
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.architecture import FRAME_SIDE
 from model.errors import InputError
+from model.frame import Finding, Frame, Manner
 
 VERSION = 2
 
@@ -38,7 +38,6 @@ DENSE = 0.15  # share of a sheet that ink covers, above which strokes are broad:
 BROAD = 32  # at least this part of the longer side
 BOTH_WAYS = 0.75  # ink both lighter and darker than an uneven ground, one as much as the other
 
-Finding: TypeAlias = Literal["inverted", "low_contrast"]
 LOW_CONTRAST = 96
 
 UINT8_MAX = 255
@@ -50,34 +49,26 @@ MOMENTS: Ink = np.stack([np.ones((FRAME_SIDE, FRAME_SIDE)), *np.indices((FRAME_S
 MOMENTS = MOMENTS.reshape(3, -1).astype(np.float32)
 
 
-@dataclass(frozen=True)
-class Frame:
-    """What the network sees, and what was done to get there.
-
-    pixels: (28, 28) uint8, bright ink on dark ground. blank: no ink was found.
-    warnings: what the caller may want to know.
-    """
-
-    pixels: NDArray[np.uint8]
-    blank: bool = False
-    warnings: tuple[Finding, ...] = ()
-
-
-def normalize(image: NDArray[np.uint8]) -> Frame:
+def normalize(image: NDArray[np.uint8], manner: Manner = "auto") -> Frame:
     """Bring one greyscale image (H, W) uint8 of any size into an MNIST frame.
 
-    Raises InputError when the array is not a non-empty (H, W) uint8 array.
+    ``auto`` leaves what already is such a frame as it is, ``always`` makes one of it
+    all the same, ``never`` takes it for one. Raises InputError when the array is not a
+    non-empty (H, W) uint8 array, and of another size than (28, 28) where it is never
+    to be normalized.
     """
     if image.ndim != 2 or image.dtype != np.uint8 or image.size == 0:  # noqa: PLR2004 - H and W
         raise InputError(
             f"an image is a non-empty (H, W) uint8 array, not {image.dtype} {image.shape}"
         )
+    if manner == "never":
+        return _as_it_is(image)
     border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
     level = _median(border)
     contrast = max(int(image.max()) - level, level - int(image.min()))
     if contrast < MIN_CONTRAST:
         return _blank()
-    framed = image.shape == (FRAME_SIDE, FRAME_SIDE)
+    framed = manner == "auto" and image.shape == (FRAME_SIDE, FRAME_SIDE)
     off = np.count_nonzero(np.abs(border - level) > contrast / UNEVEN_BY)
     uneven = bool(off > UNEVEN * len(border))
     dark = level <= DARK and contrast >= FAINT and not uneven
@@ -100,8 +91,18 @@ def normalize(image: NDArray[np.uint8]) -> Frame:
     return Frame(_centre(_fit(_crop(ink))), warnings=tuple(warnings))
 
 
+def _as_it_is(image: NDArray[np.uint8]) -> Frame:
+    if image.shape != (FRAME_SIDE, FRAME_SIDE):
+        height, width = image.shape
+        raise InputError(
+            f"an image of {width} x {height} pixels is no frame of {FRAME_SIDE} x {FRAME_SIDE}; "
+            "let it be normalized"
+        )
+    return Frame(image)
+
+
 def _blank() -> Frame:
-    return Frame(np.zeros((FRAME_SIDE, FRAME_SIDE), np.uint8), blank=True)
+    return Frame(np.zeros((FRAME_SIDE, FRAME_SIDE), np.uint8), reason="blank")
 
 
 def _median(values: NDArray[np.uint8]) -> float:

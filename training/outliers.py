@@ -86,7 +86,7 @@ def _frame(name: str, family: Family, rng: np.random.Generator) -> NDArray[np.ui
     for _ in range(TRIES):
         side = FRAME_SIDE if chance(AS_IT_IS, rng) else int(log_uniform(FRAME_SIDE, LARGEST, rng))
         frame = normalize(expose(family.draw(side, rng), rng))
-        if not frame.blank and not could_be_a_one(frame.pixels):
+        if frame.reason != "blank" and not could_be_a_one(frame.pixels):
             return frame.pixels
     raise DataError(
         f"outliers: {name} came out blank, or as one stroke, {TRIES} times; look at the digits"

@@ -164,7 +164,7 @@ def _frame(path: Path) -> NDArray[np.uint8]:
     except Exception:  # noqa: BLE001 - decoders raise whatever they trip over
         known = ", ".join(IMAGE_FORMATS)
         raise DataError(f"{path}: is not a whole image ({known}); mend or remove it") from None
-    if frame.blank:
+    if frame.reason == "blank":
         raise DataError(f"{path}: shows no ink, transparent being white; mend or remove it")
     return frame.pixels
 

@@ -77,7 +77,7 @@ def test_every_image_of_mnist_is_left_as_it_is(half: str, mnist: Mnist) -> None:
 def test_a_dark_frame_is_left_as_it_is(frame: Image) -> None:
     found = normalize(frame)
     np.testing.assert_array_equal(found.pixels, frame)
-    assert not found.blank
+    assert found.reason is None
     assert found.warnings == ()
 
 
@@ -129,7 +129,7 @@ def test_a_ground_that_runs_from_side_to_side_is_removed(ground: NDArray[np.floa
 
 @table("ground", UNEVEN_GROUNDS)
 def test_uneven_ground_without_ink_is_blank(ground: NDArray[np.float64]) -> None:
-    assert normalize(np.rint(ground).astype(np.uint8)).blank
+    assert normalize(np.rint(ground).astype(np.uint8)).reason == "blank"
 
 
 def test_columns_in_the_negative_are_turned_back() -> None:
@@ -259,7 +259,7 @@ def test_scaling_down_averages_areas() -> None:
 @pytest.mark.parametrize("shape", [(28, 28), (1, 1), (1, 40), (40, 1), (100, 60)])
 def test_an_even_sheet_is_blank(shade: int, shape: tuple[int, int]) -> None:
     found = normalize(np.full(shape, shade, np.uint8))
-    assert found.blank
+    assert found.reason == "blank"
     assert found.warnings == ()
     np.testing.assert_array_equal(found.pixels, np.zeros((28, 28), np.uint8))
 
@@ -280,13 +280,13 @@ def test_contrast_decides_what_is_blank_and_what_is_faint(
 ) -> None:
     ink = np.full((20, 12), 128 + sign * contrast, np.uint8)
     found = normalize(on_sheet(ink, (50, 50), (9, 9), ground=128))
-    assert found.blank is blank
+    assert (found.reason == "blank") is blank
     assert ("low_contrast" in found.warnings) is low
 
 
 def test_a_row_of_pixels_can_be_a_stroke() -> None:
     found = normalize(np.array([[0] * 20 + [255] * 5 + [0] * 20], np.uint8))
-    assert not found.blank
+    assert found.reason is None
     assert box(found.pixels)[2:] == (4, 20)
 
 
@@ -294,13 +294,13 @@ def test_a_row_of_pixels_can_be_a_stroke() -> None:
 @pytest.mark.parametrize("shape", [(200, 40), (150, 150)])
 def test_a_sheet_of_noise_is_blank(shape: tuple[int, int], share: float) -> None:
     dots = np.random.default_rng(0).random(shape) < share
-    assert normalize((dots * 255).astype(np.uint8)).blank
+    assert normalize((dots * 255).astype(np.uint8)).reason == "blank"
 
 
 @pytest.mark.parametrize("grain", [2, 4])
 def test_a_sheet_of_coarse_noise_is_blank(grain: int) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (200 // grain, 60 // grain), np.uint8)
-    assert normalize(enlarged(noise, grain)).blank
+    assert normalize(enlarged(noise, grain)).reason == "blank"
 
 
 @pytest.mark.parametrize("degrees", [0, 45, 90, 135])
@@ -312,7 +312,7 @@ def test_a_line_one_pixel_wide_is_no_noise(degrees: int) -> None:
     }
     drawn = line.get(degrees, np.eye(80)[::-1])
     found = normalize(np.pad((drawn * 255).astype(np.uint8), 5))
-    assert not found.blank
+    assert found.reason is None
 
 
 @table("frame, kept", {"as MNIST has it": (255, True), "faint": (FAINT - 1, False)})
@@ -332,7 +332,7 @@ def test_any_image_becomes_a_frame(image: Image) -> None:
     found = normalize(image)
     assert found.pixels.shape == (28, 28)
     assert found.pixels.dtype == np.uint8
-    assert found.blank is not bool(found.pixels.any())
+    assert (found.reason == "blank") is not bool(found.pixels.any())
     np.testing.assert_array_equal(image, before)
 
 

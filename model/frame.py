@@ -1,0 +1,34 @@
+"""What the normalizer hands on: the frame, and what was found and done on the way to it."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Manner: TypeAlias = Literal["auto", "always", "never"]
+Unreadable: TypeAlias = Literal["blank", "too_much_ink", "several_digits"]
+Finding: TypeAlias = Literal["inverted", "low_contrast", "touches_border", "very_small"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the normalizer that changed the image, and what it did, in a few words."""
+
+    name: str
+    did: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What the network sees, and how it came about.
+
+    pixels: (28, 28) uint8, bright ink on dark ground. reason: why no digit can be
+    read off them, whatever the network says. warnings: what the caller may want to
+    know. steps: what was done, in order; none for an image that was left as it is.
+    """
+
+    pixels: NDArray[np.uint8]
+    reason: Unreadable | None = None
+    warnings: tuple[Finding, ...] = ()
+    steps: tuple[Step, ...] = ()
