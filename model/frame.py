@@ -6,9 +6,14 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from model.architecture import FRAME_SIDE
+
 Manner: TypeAlias = Literal["auto", "always", "never"]
 Unreadable: TypeAlias = Literal["blank", "too_much_ink", "several_digits"]
 Finding: TypeAlias = Literal["inverted", "low_contrast", "touches_border", "very_small"]
+
+LOW_CONTRAST = 96  # grey levels between paper and ink, below which the caller is warned
+INVERTED = "ink darker than its ground, inverted"
 
 
 @dataclass(frozen=True)
@@ -32,3 +37,8 @@ class Frame:
     reason: Unreadable | None = None
     warnings: tuple[Finding, ...] = ()
     steps: tuple[Step, ...] = ()
+
+
+def blank() -> Frame:
+    """The frame of a sheet without ink."""
+    return Frame(np.zeros((FRAME_SIDE, FRAME_SIDE), np.uint8), reason="blank")

@@ -1,0 +1,135 @@
+"""Images of a frame's own size: left as they are, or set right where that is safe.
+
+An image that already is a frame of MNIST is left as it is, to the bit. One on another ground
+gets the ground removed, and is moved only where its digit stands alone and elsewhere than in
+MNIST: what noise has done to a frame, cropping would make worse.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.architecture import FRAME_SIDE
+from model.frame import INVERTED, LOW_CONTRAST, Finding, Frame, Step, blank
+from model.ink import Ink
+from model.placement import BOX_SIDE, UINT8_MAX, place, placed
+
+SMALLEST_BOX = 14  # no digit of MNIST is smaller
+OFF_CENTRE = 1.5  # pixels; no digit of MNIST has its centre of mass further from 14 than 0.5
+DARK = 64  # a border at most this bright is an MNIST frame's
+MIN_CONTRAST = 32  # less between ground and ink is a blank sheet
+INK = 64  # of 255, after the contrast is stretched: what counts as a stroke
+FAINT = 128  # the least contrast of an MNIST frame
+UNEVEN = 0.15  # share of the border that differs from its median by more than
+UNEVEN_BY = 8  # a part of the contrast
+SMOOTHED = 0.25  # of a side: strokes over the border that are narrower are not its ground
+BOTH_WAYS = 0.75  # ink both lighter and darker than an uneven ground, one as much as the other
+
+# Times the pixels of a frame: their sum, and the sums of row and column times pixel.
+MOMENTS: Ink = np.stack([np.ones((FRAME_SIDE, FRAME_SIDE)), *np.indices((FRAME_SIDE, FRAME_SIDE))])
+MOMENTS = MOMENTS.reshape(3, -1).astype(np.float32)
+
+
+def reframe(image: NDArray[np.uint8]) -> Frame:
+    """The frame of an image (28, 28) uint8."""
+    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
+    level = _median(border)
+    contrast = max(int(image.max()) - level, level - int(image.min()))
+    if contrast < MIN_CONTRAST:
+        return blank()
+    off = np.count_nonzero(np.abs(border - level) > contrast / UNEVEN_BY)
+    uneven = bool(off > UNEVEN * len(border))
+    dark = level <= DARK and contrast >= FAINT and not uneven
+    if dark and not _misplaced(image):
+        return Frame(image)
+    light = image - (_ground(image) if uneven else np.float32(level))
+    contrast = float(np.abs(light).max())
+    if contrast < MIN_CONTRAST:
+        return blank()
+    ink, inverted = _ink(light, both_ways=uneven)
+    steps = [
+        Step("ground", "uneven, taken away" if uneven else f"grey level {level:.0f}, taken away")
+    ]
+    warnings: list[Finding] = []
+    if inverted:
+        steps.append(Step("polarity", INVERTED))
+        warnings.append("inverted")
+    if contrast < LOW_CONTRAST:
+        warnings.append("low_contrast")
+    if not dark and (uneven or not _misplaced(ink)) and _box_side(ink) >= SMALLEST_BOX:
+        pixels = np.rint(ink).astype(np.uint8)
+    else:
+        digit = _crop(ink)
+        steps.append(placed(digit))
+        pixels = place(digit)
+    return Frame(pixels, warnings=tuple(warnings), steps=tuple(steps))
+
+
+def _median(values: NDArray[np.uint8]) -> float:
+    middle = (len(values) // 2 - 1, len(values) // 2)  # of borders: an even number
+    ordered = np.partition(values, middle)  # np.median takes ten times as long on so few
+    return float(ordered[middle[0]]) / 2 + float(ordered[middle[1]]) / 2
+
+
+def _ground(image: NDArray[np.uint8]) -> Ink:
+    """The ground (H, W) behind the ink, from the border: a Coons patch (Coons 1967).
+
+    Whatever light, shadow or stripe runs from one side to the other is followed; a
+    stroke that runs over the border is smoothed away by a median along it.
+    """
+    top, bottom, left, right = map(_smoothed, (image[0], image[-1], image[:, 0], image[:, -1]))
+    down = np.linspace(0, 1, len(left), dtype=np.float32)[:, None]
+    across = np.linspace(0, 1, len(top), dtype=np.float32)
+    between = (1 - down) * top + down * bottom + (1 - across) * left[:, None]
+    between += across * right[:, None]
+    upper = (1 - across) * (top[0] + left[0]) / 2 + across * (top[-1] + right[0]) / 2
+    lower = (1 - across) * (bottom[0] + left[-1]) / 2 + across * (bottom[-1] + right[-1]) / 2
+    return np.asarray(between - (1 - down) * upper - down * lower, np.float32)
+
+
+def _smoothed(side: NDArray[np.uint8]) -> Ink:
+    """A running median along one side (L,), over a quarter of it."""
+    reach = int(len(side) * SMOOTHED / 2)
+    padded = np.pad(side, reach, mode="reflect" if reach < len(side) else "edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
+    medians: Ink = np.median(windows, axis=1).astype(np.float32)
+    return medians
+
+
+def _ink(light: Ink, *, both_ways: bool) -> tuple[Ink, bool]:
+    """Ink 0-255 of what is lighter or darker than the ground, and whether it is darker."""
+    brighter, darker = float(light.max()), -float(light.min())
+    largest = max(brighter, darker, 1.0)
+    inverted = darker > brighter
+    if both_ways and min(brighter, darker) > BOTH_WAYS * largest:
+        np.abs(light, out=light)
+    elif inverted:
+        np.negative(light, out=light)
+    np.maximum(light, 0, out=light)
+    light *= UINT8_MAX / largest
+    return light, inverted
+
+
+def _misplaced(ink: NDArray[np.uint8] | Ink) -> bool:
+    """Whether a frame's digit stands free, but not where or as large as MNIST has it."""
+    side = _box_side(ink)
+    if side > BOX_SIDE:
+        return False  # it does not stand free
+    if side < SMALLEST_BOX:
+        return True
+    total, down, across = MOMENTS @ ink.reshape(-1).astype(np.float32)
+    middle = FRAME_SIDE / 2 * total
+    return bool(max(abs(down - middle), abs(across - middle)) > OFF_CENTRE * total)
+
+
+def _box_side(ink: NDArray[np.uint8] | Ink) -> int:
+    """The longer side of the bounding box of all strokes."""
+    strokes = ink > INK
+    rows, columns = strokes.any(axis=1).tobytes(), strokes.any(axis=0).tobytes()
+    return max(line.rfind(1) - line.find(1) + 1 if 1 in line else 0 for line in (rows, columns))
+
+
+def _crop(ink: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The bounding box of all strokes."""
+    strokes = ink > INK
+    rows, columns = np.flatnonzero(strokes.any(axis=1)), np.flatnonzero(strokes.any(axis=0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

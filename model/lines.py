@@ -1,0 +1,222 @@
+"""Straight, thin, nearly level pieces of ink: the rules of a sheet, or the bar of a 7.
+
+A sheet is cut into strips; a line is ink at the same height in several of them, side by side,
+along one slope, which parallel lines share (a Hough transform, Duda and Hart 1972, of a
+handful of slopes). Which of them were on the paper before the digit, ``rules.py`` decides.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.ink import Ink, Mask
+from model.placement import area_weights
+
+SEEN = 0.35  # ink from which a line is seen
+STRIPS = 20  # at most
+NARROWEST = 4  # pixels of a strip
+FEWEST = 8  # strips
+LONG = 0.2  # of the strips, side by side
+SHORTEST = 3  # strips side by side
+FILLED = 0.7  # of a strip, where a line runs through it
+STEEPEST = 0.05  # rows a column: 3 degrees
+PARALLEL = 0.02  # difference of the slopes of lines that are parallel, but for
+RAGGED = 2.0  # rows of error at the ends of a piece
+MOST = 40  # pieces
+APART = 3  # rows between two of them
+REACH = 4  # rows around a piece in which its ink is
+THICKEST = 0.05  # of the sheet's longer side
+THICK = 2.5  # rows, which may be more than that
+BENT = 0.8  # rows by which a piece leaves its line, where it is no line
+GAP = 3  # columns without ink within a line
+
+Strips: TypeAlias = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A straight piece of ink in a sheet (H, W).
+
+    row: where it would cross the sheet's middle column. slope: rows a column. start, stop:
+    its first column and the one behind its last. thickness: in rows.
+    """
+
+    row: float
+    slope: float
+    start: int
+    stop: int
+    thickness: float
+
+    def row_at(self, column: float, width: int) -> float:
+        """Its row at a column of a sheet of ``width`` columns."""
+        return self.row + (column - (width - 1) / 2) * self.slope
+
+
+@dataclass(frozen=True)
+class _Course:
+    """A piece, strip by strip: where nothing crosses it, the columns and rows of its middle."""
+
+    columns: Ink  # from the sheet's middle
+    rows: Ink
+    thickness: float
+    length: float  # in columns, with what crosses it
+    plain: float  # share of its strips that nothing crosses
+
+    def own_slope(self, otherwise: float) -> float:
+        enough = 3  # fewer say nothing
+        if len(self.columns) < enough:
+            return otherwise
+        columns = self.columns - self.columns.mean()
+        return float(columns @ self.rows / (columns @ columns))
+
+
+def find_lines(ink: Ink) -> list[Line]:
+    """The lines across ink (H, W) in 0-1. Those that run down are the lines of ``ink.T``."""
+    height, width = ink.shape
+    count = min(STRIPS, width // NARROWEST)
+    if count < FEWEST:
+        return []
+    mask = ink > SEEN
+    shares = area_weights(width, count) @ mask.T.astype(np.float32)  # (strips, H)
+    if not _side_by_side(_widened(_together(shares))).any():
+        return []
+    slope, level = _levelled(shares, width)
+    pieces = _pieces(_together(level))
+    if not pieces:
+        return []
+    courses = [_course(shares, row, slope, strips, width) for row, strips in pieces]
+    slope = _shared_slope(courses, slope)
+    thickest = max(THICK, THICKEST * max(height, width))
+    lines = []
+    for row, strips in pieces:
+        centre = int(strips[0] + strips[-1] + 1) * width // (2 * count)
+        line = _line(_course(shares, row, slope, strips, width), slope, centre, mask)
+        if line is not None and line.thickness <= thickest:
+            lines.append(line)
+    return lines
+
+
+def _together(shares: Ink) -> Ink:
+    """Three rows taken together: a thin line may lie between two."""
+    together = shares.copy()
+    together[:, 1:] += shares[:, :-1]
+    together[:, :-1] += shares[:, 1:]
+    return together
+
+
+def _widened(shares: Ink) -> Ink:
+    """The most there is within two rows: what a line of any slope leaves in a strip."""
+    wide = shares.copy()
+    for reach in (1, 2):
+        np.maximum(wide[:, reach:], shares[:, :-reach], out=wide[:, reach:])
+        np.maximum(wide[:, :-reach], shares[:, reach:], out=wide[:, :-reach])
+    return wide
+
+
+def _side_by_side(shares: Ink) -> Mask:
+    """Where a run of filled strips begins that is long enough: (strips - run + 1, H)."""
+    run = max(SHORTEST, round(LONG * len(shares)))
+    filled = shares > FILLED
+    begins = filled[: len(filled) - run + 1].copy()
+    for offset in range(1, run):
+        begins &= filled[offset : len(filled) - run + 1 + offset]
+    return begins
+
+
+def _levelled(shares: Ink, width: int) -> tuple[float, Ink]:
+    """The slope that brings most ink into few rows, and the strips moved by it."""
+    count, height = shares.shape
+    columns = (np.arange(count) - (count - 1) / 2) * (width / count)
+    most = int(STEEPEST * width / 2)
+    margin = most + 1
+    padded = np.pad(shares, ((0, 0), (margin, margin)))
+    best, best_score = (0.0, shares), -1.0
+    for drop in range(-most, most + 1):
+        slope = 2 * drop / width
+        starts = np.rint(columns * slope).astype(int) + margin
+        level = np.stack(
+            [strip[at : at + height] for strip, at in zip(padded, starts, strict=True)]
+        )
+        rows = level.sum(axis=0)
+        score = float(rows @ rows)
+        if score > best_score:
+            best, best_score = (slope, level), score
+    return best
+
+
+def _pieces(level: Ink) -> list[tuple[int, Strips]]:
+    """Row and strips of each run of filled strips, the longest first."""
+    begins = _side_by_side(level)
+    long = np.zeros(level.shape, np.bool_)
+    for offset in range(len(level) - len(begins) + 1):
+        long[offset : offset + len(begins)] |= begins
+    scores = (level * long).sum(axis=0)
+    found: list[tuple[int, Strips]] = []
+    while len(found) < MOST and scores.max() > 0:
+        row = int(scores.argmax())
+        scores[max(row - APART, 0) : row + APART + 1] = 0
+        strips = np.flatnonzero(long[:, row])
+        ends = np.flatnonzero(np.diff(strips) > 1) + 1
+        found += [(row, piece) for piece in np.split(strips, ends)]
+    return found
+
+
+def _course(shares: Ink, row: int, slope: float, strips: Strips, width: int) -> _Course:
+    """Follow the ink near a row along a slope."""
+    count, height = shares.shape
+    columns = ((strips + 0.5) - count / 2) * (width / count)
+    rows = np.rint(row + slope * columns).astype(int)[:, None] + np.arange(-REACH, REACH + 1)
+    mass = shares[strips[:, None], np.clip(rows, 0, height - 1)]
+    mass *= (rows >= 0) & (rows < height)
+    total = mass.sum(axis=1)
+    thickness = float(np.sort(total)[int(0.4 * len(total))])  # below the middle: strokes only add
+    plain = (np.abs(total - thickness) <= max(1, thickness / 2)) & (total > 0)
+    middle = (mass * rows)[plain].sum(axis=1) / total[plain]
+    length = len(strips) * width / count
+    return _Course(columns[plain], middle, thickness, length, float(plain.mean()))
+
+
+def _shared_slope(courses: list[_Course], otherwise: float) -> float:
+    """The slope that most of the pieces have, by length; longer ones know it better."""
+    slopes = np.array([course.own_slope(otherwise) for course in courses])
+    lengths = np.array([course.length for course in courses])
+    unsure = PARALLEL + RAGGED / np.minimum(lengths[:, None], lengths)
+    near = np.abs(slopes[:, None] - slopes) < unsure
+    best = near[int((near @ lengths).argmax())]
+    weights = lengths[best] ** 2
+    return float(slopes[best] @ weights / weights.sum())
+
+
+def _line(course: _Course, slope: float, centre: int, mask: Mask) -> Line | None:
+    """The line of a slope along a course, from end to end; None where the course is bent."""
+    if course.plain < 1 / 2:
+        return None
+    offsets = course.rows - slope * course.columns
+    row = float(np.median(offsets))
+    bend = float(np.quantile(np.abs(offsets - row), 0.6))
+    start, stop = _ends(mask, row, slope, course.thickness, centre)
+    if bend >= BENT or start >= stop:
+        return None
+    return Line(row, slope, start, stop, course.thickness)
+
+
+def _ends(mask: Mask, row: float, slope: float, thickness: float, centre: int) -> tuple[int, int]:
+    """From ``centre`` as far as there is ink along a line, over gaps of a few columns."""
+    height, width = mask.shape
+    columns = np.arange(width)
+    half = thickness / 2 + 0.5
+    offsets = np.arange(-half, half + 0.9)[:, None]
+    rows = np.rint(row + (columns - (width - 1) / 2) * slope + offsets).astype(int)
+    on = mask[np.clip(rows, 0, height - 1), columns] & (rows >= 0) & (rows < height)
+    inked = np.flatnonzero(on.any(axis=0))
+    after = int(np.searchsorted(inked, centre))
+    jumps = np.flatnonzero(np.diff(inked) > 2 * GAP)  # ink, then none for long
+    left = int(np.searchsorted(jumps, after - 1))
+    first = int(jumps[left - 1]) + 1 if left else 0
+    last = int(jumps[left]) if left < len(jumps) else len(inked) - 1
+    if not len(inked):
+        return 0, 0
+    start, stop = int(inked[first]), int(inked[last]) + 1
+    return (0 if start <= GAP else start), (width if stop >= width - GAP else stop)

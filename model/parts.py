@@ -1,0 +1,48 @@
+"""Which parts of the ink are the digit: strokes that belong together, without specks."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.components import Components
+from model.ink import Mask
+
+SPECK = 0.004  # of the largest part's area: less is a speck, whatever its shape
+SMALL = 0.02  # of the largest part's area: less is a speck, where it is short as well
+SHORT = 0.12  # of the largest part's longer side
+NEAR = 0.35  # of the largest part's longer side: no stroke of a digit is further from it
+MOST = 64  # parts that are looked at
+
+PEER = 0.5  # of the tallest part's height: as tall as a digit beside it
+PEER_AREA = 0.25  # of the largest part's area
+APART = 0.2  # of the tallest part's height: more paper between two digits than within one
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The parts (K,) that are the digit, and whether there are several digits."""
+
+    chosen: Mask
+    several: bool
+
+
+def choose(parts: Components) -> Choice:
+    """The digit among the parts of a sheet, of which there is at least one."""
+    sides = np.maximum(parts.heights, parts.widths)
+    large = (parts.areas >= SMALL * parts.areas[0]) | (sides >= SHORT * sides[0])
+    large &= parts.areas >= SPECK * parts.areas[0]
+    large[MOST:] = False
+    across = np.maximum(parts.left - parts.right[0], parts.left[0] - parts.right)
+    down = np.maximum(parts.top - parts.bottom[0], parts.top[0] - parts.bottom)
+    near = np.maximum(across, down) <= NEAR * sides[0]
+    return Choice(large & near, _several(parts, large))
+
+
+def _several(parts: Components, large: Mask) -> bool:
+    """Whether digits stand side by side: parts as tall, with much paper between them."""
+    tallest = int(parts.heights[large].max())
+    peers = large & (parts.heights >= PEER * tallest) & (parts.areas >= PEER_AREA * parts.areas[0])
+    order = np.argsort(parts.left[peers])
+    left, right = parts.left[peers][order], parts.right[peers][order]
+    gaps = left[1:] - np.maximum.accumulate(right)[:-1]
+    return bool((gaps >= APART * tallest).any())
