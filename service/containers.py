@@ -34,6 +34,7 @@ PNG_PICTURE = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 JPEG_MARKER = re.compile(rb"\xff([^\x00\xff])")  # what is between segments is skipped
 JPEG_ALONE = {0x01, *range(0xD0, 0xDA)}  # markers without a segment
 JPEG_SCAN, JPEG_APP1 = 0xDA, 0xE1
+JPEG_END = b"\xff\xd9"
 # Frames and tables of all kinds; APP0 is JFIF's, and APP14 Adobe's, who invert CMYK.
 JPEG_PICTURE = {*range(0xC0, 0xD0), 0xDB, 0xDD, 0xE0, 0xEE}
 
@@ -44,6 +45,7 @@ WEBP_HEADER = 12
 WEBP_PICTURE = {b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"}
 WEBP_FRAMES = {b"VP8 ", b"VP8L", b"ANMF"}
 
+BMP_HEADER, BMP_CORE = 14, 12  # where it is, and the size of OS/2's, which has no compression
 BMP_RUNS = {1, 2}  # compression of 8 and of 4 bits a pixel
 
 
@@ -72,12 +74,17 @@ def png(body: bytes) -> Picture:
             kept.append(body[position:end])
         elif name == b"eXIf":
             exif = exif or body[position + 8 : end]
+        if name == b"IEND":
+            break
         position = end
     return Picture(b"".join(kept), orientation(exif))
 
 
 def jpeg(body: bytes) -> Picture:
-    """The segments that decide on pixels, and all from the first scan on (JPEG, annex B)."""
+    """The segments that decide on pixels, and all from the first scan to the end of the image.
+
+    Source: JPEG, annex B. Phones put a second picture or a film behind the end.
+    """
     kept, exif, scans = [body[:2]], b"", b""
     position = 2
     for _ in _steps():
@@ -86,7 +93,8 @@ def jpeg(body: bytes) -> Picture:
             break
         marker, start = found[1][0], found.start()
         if marker == JPEG_SCAN:
-            scans = body[start:]
+            end = body.find(JPEG_END, start)
+            scans = body[start : end + 2] if end > 0 else body[start:]
             break
         position = found.end()
         if marker not in JPEG_ALONE:
@@ -150,9 +158,11 @@ def webp(body: bytes) -> Picture:
 
 def bmp(body: bytes) -> Picture:
     """The file as it is: it has no parts, but runs that Pillow decodes one by one."""
-    width, height, _planes, _bits, compression = struct.unpack_from("<llHHL", body, 18)
-    core = struct.unpack_from("<L", body, 14)[0] == 12  # noqa: PLR2004 - OS/2's has no compression
-    if not core and compression in BMP_RUNS and max(len(body), abs(width * height)) > MAX_RUNS:
+    (header,) = struct.unpack_from("<L", body, BMP_HEADER)
+    if header == BMP_CORE:
+        return Picture(body)
+    width, height, _, _, compression = struct.unpack_from("<llHHL", body, BMP_HEADER + 4)
+    if compression in BMP_RUNS and max(len(body), abs(width * height)) > MAX_RUNS:
         raise Excess("is large and run-length encoded; save it without compression")
     return Picture(body)
 
@@ -187,5 +197,5 @@ def orientation(exif: bytes) -> int:
 
 def _steps() -> Iterator[int]:
     """As many steps as a file may have parts; raises Excess after them."""
-    yield from range(MAX_PARTS)
+    yield from range(MAX_PARTS + 1)  # the last one finds the end
     raise Excess(f"has more than {MAX_PARTS} parts; save it anew")

@@ -33,13 +33,18 @@ def grey(image: Image.Image) -> Image.Image:
 
     Luminance (ITU-R BT.601), except where colour carries the contrast.
     """
+    image.load()
     if image.mode.startswith("I"):
         image = _eight_bits(image)
     if image.has_transparency_data:
-        return _of_colour(_on_ground(image.convert("RGBA")))
+        return _of_colour(_on_ground(_in_mode(image, "RGBA")))
     if image.mode in {"1", "L"}:
-        return image.convert("L")
-    return _of_colour(image.convert("RGB"))
+        return _in_mode(image, "L")
+    return _of_colour(_in_mode(image, "RGB"))
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    return image if image.mode == mode else image.convert(mode)  # which copies in any case
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
