@@ -144,7 +144,7 @@ ENCODINGS: dict[str, Encoder] = {
     "lossless webp": lambda ink: file(painted(ink), "WEBP", lossless=True),
     "bmp": lambda ink: file(painted(ink), "BMP"),
     "grey bmp": lambda ink: file(painted(ink).convert("L"), "BMP"),
-    "gif": lambda ink: file(painted(ink).convert("L"), "GIF"),
+    "gif": lambda ink: file(painted(ink).convert("L"), "GIF", interlace=0),
     "animated gif": lambda ink: animated(painted(ink).convert("L"), "GIF"),
     "animated webp": lambda ink: animated(painted(ink).convert("L").convert("RGB"), "WEBP"),
     "animated png": lambda ink: animated(painted(ink).convert("L"), "PNG"),
