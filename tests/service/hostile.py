@@ -32,6 +32,11 @@ GIF_HEAD = 13 + 768  # screen and a palette of 256 colours
 EXIF_ENTRY = struct.pack("<HHLL", 0x0110, 4, 1, 0)
 
 
+# One pixel of 24 bits under the short header of OS/2, in 30 bytes.
+BMP_OF_OS2 = b"BM" + struct.pack("<LHHL", 30, 0, 0, 26) + struct.pack("<LHHHH", 12, 1, 1, 1, 24)
+BMP_OF_OS2 += bytes([1, 2, 3, 0])
+
+
 def png_chunk(name: bytes, data: bytes = b"") -> bytes:
     checksum = zlib.crc32(name + data)
     return struct.pack(">L", len(data)) + name + data + struct.pack(">L", checksum)

@@ -12,7 +12,8 @@ from service import containers
 from service.containers import CUTS, MAX_PARTS, MAX_RUNS, MAX_SCANS, MAX_TABLES, MAX_TAGS, Excess
 from tests.helpers import table
 from tests.service import hostile as files
-from tests.service.encodings import turned
+from tests.service.cases import encode
+from tests.service.encodings import DIGITS, draw, transparent, turned
 
 ROOM = 2_500  # bytes that any of the small pictures takes; what is more was not cut away
 
@@ -35,9 +36,27 @@ def test_what_an_answered_file_is_flooded_with_never_reaches_pillow(name: str) -
     assert len(cut.file) < ROOM or behind_the_frame or "fill bytes" in name
 
 
-@pytest.mark.parametrize("kind", CUTS)
-def test_a_cut_changes_no_pixel(kind: str) -> None:
-    whole = files.WHOLE[kind]
+INK = draw(DIGITS[2])
+
+
+@table(
+    "kind, whole",
+    {
+        **{kind: (kind, whole) for kind, whole in files.WHOLE.items()},
+        "transparent palette": ("PNG", encode(transparent(INK).quantize(32), "PNG")),
+        "a transparent shade": ("PNG", encode(files.GREYS, "PNG", transparency=9)),
+        "progressive jpeg": ("JPEG", encode(files.COLOURS, "JPEG", progressive=True)),
+        "cmyk": ("JPEG", encode(files.COLOURS.convert("CMYK"), "JPEG")),
+        "transparent webp": ("WEBP", encode(transparent(INK), "WEBP", quality=50)),
+        "transparent gif": ("GIF", encode(transparent(INK), "GIF")),
+        "animated gif": ("GIF", files.animation("GIF", 3)),
+        "animated webp": ("WEBP", files.animation("WEBP", 3)),
+        "gif of greys": ("GIF", encode(files.GREYS, "GIF")),
+        "one bit bmp": ("BMP", encode(files.GREYS.convert("1"), "BMP")),
+        "bmp of os/2": ("BMP", files.BMP_OF_OS2),
+    },
+)
+def test_a_cut_changes_no_pixel(kind: str, whole: bytes) -> None:
     cut = CUTS[kind](whole)
     assert cut.orientation == containers.UPRIGHT
     assert np.array_equal(_pixels(cut.file, kind), _pixels(whole, kind))
