@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw
 
-from service.images import UPRIGHT
 from tests.service.cases import encode
 
 WIDTH, HEIGHT = 240, 280
@@ -18,7 +17,15 @@ PEN = 22  # of 240
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 
 # How to turn an upright picture so that the EXIF orientation puts it upright again.
-LYING = UPRIGHT | {6: UPRIGHT[8], 8: UPRIGHT[6]}
+LYING = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
 
 Strokes = list[list[tuple[int, int]]]
 

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.greyscale import grey
+from service.greyscale import _ground, grey
 from tests.helpers import table
 from tests.service.encodings import BLACK, DIGITS, WHITE, draw, painted, transparent
 
@@ -132,6 +132,13 @@ def test_colours_are_judged_alike_in_a_large_picture() -> None:
 )
 def test_ink_on_nothing_is_laid_on_what_it_stands_out_from(colour: Colour, opacity: float) -> None:
     assert abs(contrast(transparent(INK, colour, opacity))) >= 127 * opacity - 1
+
+
+def test_the_ground_is_what_most_of_the_border_is() -> None:
+    """Not what it is on average: a stroke or a table's edge may run over it."""
+    sheet = painted(INK)
+    sheet.paste((90, 10, 10), (0, 0, 240, 60))
+    assert _ground(sheet).tolist() == list(WHITE)
 
 
 def test_an_empty_canvas_is_blank() -> None:
