@@ -195,3 +195,10 @@ def test_the_orientation_is_found_in_the_file(kind: str, orientation: int) -> No
 )
 def test_of_several_exif_blocks_the_first_counts(kind: str, body: bytes) -> None:
     assert CUTS[kind](body).orientation == 6
+
+
+@pytest.mark.parametrize("name", ["png of empty texts", "jpeg of many scans", "bmp of runs"])
+def test_a_file_of_too_many_parts_is_told_so(client: FlaskClient, name: str) -> None:
+    sent, _ = files.hostile(name)
+    response = client.post("/predict", data=sent.body, content_type=sent.content_type)
+    assert "save it" in response.get_json(force=True)["detail"]
