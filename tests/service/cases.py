@@ -20,6 +20,9 @@ GOOD = [0] * 784
 JSON = {"Content-Type": "application/json"}
 PNG = {"Content-Type": "image/png"}
 JPEG = {"Content-Type": "image/jpeg"}
+GIF = {"Content-Type": "image/gif"}
+WEBP = {"Content-Type": "image/webp"}
+BMP = {"Content-Type": "image/bmp"}
 
 MAX_BODY_BYTES = 1_000_000  # the limits of the services that the cases are sent to
 MAX_BATCH = 4
@@ -40,9 +43,9 @@ class BadRequest:
     path: str = "/predict"
 
 
-def encode(image: Image.Image, kind: str) -> bytes:
+def encode(image: Image.Image, kind: str, **options: object) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, kind)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
@@ -69,7 +72,8 @@ def huge_png() -> bytes:
     return small[:12] + header + zlib.crc32(header).to_bytes(4, "big") + small[33:]
 
 
-NOISE_PNG = png(np.random.default_rng(5).integers(0, 256, (28, 28)))
+NOISE = Image.fromarray(np.random.default_rng(5).integers(0, 256, (28, 28)).astype(np.uint8))
+NOISE_PNG = encode(NOISE, "PNG")
 
 BAD_REQUESTS = [
     BadRequest("empty body", 400, "empty_body", "body"),
@@ -168,9 +172,54 @@ BAD_REQUESTS = [
     BadRequest("a png header", 422, "unreadable_image", "body", NOISE_PNG[:20], PNG),
     BadRequest("a text called png", 422, "unreadable_image", "body", b"I am a text.", PNG),
     BadRequest("a png called jpeg", 422, "unreadable_image", "body", NOISE_PNG, JPEG),
+    *(
+        BadRequest(
+            f"a truncated {kind['Content-Type']}",
+            422,
+            "unreadable_image",
+            "body",
+            encode(NOISE, name)[:-300],
+            kind,
+        )
+        for name, kind in (("JPEG", JPEG), ("GIF", GIF), ("WEBP", WEBP), ("BMP", BMP))
+    ),
+    BadRequest("a png called webp", 422, "unreadable_image", "body", NOISE_PNG, WEBP),
+    BadRequest(
+        "a gif of 40 000 comments",
+        422,
+        "unreadable_image",
+        "body",
+        b"GIF89a" + bytes(7) + b"!\xfe\0" * 40_000,
+        GIF,
+    ),
+    BadRequest(
+        "a gif on a huge screen",
+        413,
+        "image_too_large",
+        "body",
+        b"GIF89a" + b"\xff" * 4 + encode(NOISE, "GIF")[10:],
+        GIF,
+    ),
     BadRequest("50 000 squared", 413, "image_too_large", "body", huge_png(), PNG),
     BadRequest(
         "a pixel too many rows", 413, "image_too_large", "body", png(np.zeros((1001, 1000))), PNG
+    ),
+    BadRequest(
+        "an unknown manner",
+        422,
+        "unknown_choice",
+        "normalize",
+        pixels_json(GOOD),
+        path="/predict?normalize=yes",
+    ),
+    BadRequest(
+        "never to be normalized, and no frame",
+        422,
+        "not_a_frame",
+        "body",
+        png(np.zeros((28, 29))),
+        PNG,
+        path="/predict?normalize=never",
     ),
     BadRequest("over the limit", 413, "body_too_large", "body", b" " * (MAX_BODY_BYTES + 1)),
 ]

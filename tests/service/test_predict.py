@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model import Artifact, Classifier
+from model.frame import MANNERS, Manner
+from service.errors import NotAFrame
+from service.inference import check_frames
+from tests.helpers import table
 from tests.service.cases import JPEG, JSON, PNG, encode, pixels_json, png
 
 FRAME: NDArray[np.uint8] = np.zeros((28, 28), np.uint8)
@@ -92,6 +96,32 @@ def test_a_batch_is_answered_in_its_order(client: FlaskClient) -> None:
 def test_a_blank_is_refused_with_a_reason(client: FlaskClient, shade: int) -> None:
     (prediction,) = predict(client, png(np.full((60, 40), shade)), PNG)
     assert (prediction["accepted"], prediction["reason"]) == (False, "blank")
+
+
+@table(
+    "query, manner",
+    {
+        "nothing said": ("", "auto"),
+        "auto": ("?normalize=auto", "auto"),
+        "always": ("?normalize=always", "always"),
+        "never": ("?normalize=never", "never"),
+    },
+)
+def test_an_image_is_normalized_as_it_is_asked_for(
+    client: FlaskClient, shipped: Artifact, query: str, manner: Manner
+) -> None:
+    light = 255 - FRAME  # of which every manner makes another frame
+    expected = {known: Classifier(shipped).classify([light], known)[0] for known in MANNERS}
+    assert len({prediction.confidence for prediction in expected.values()}) == len(MANNERS)
+    response = client.post(f"/predict{query}", data=png(light), headers=PNG)
+    (prediction,) = response.get_json()["predictions"]
+    assert prediction["probabilities"] == pytest.approx(expected[manner].probabilities, abs=1e-6)
+
+
+def test_the_picture_of_a_batch_that_is_no_frame_is_named() -> None:
+    with pytest.raises(NotAFrame, match="27 x 28 pixels") as refusal:
+        check_frames([FRAME, FRAME, FRAME[:, 1:]])
+    assert refusal.value.field == "body[2]"
 
 
 def drawing() -> Image.Image:
