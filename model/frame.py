@@ -1,7 +1,7 @@
 """What the normalizer hands on: the frame, and what was found and done on the way to it."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 Manner: TypeAlias = Literal["auto", "always", "never"]
 Unreadable: TypeAlias = Literal["blank", "too_much_ink", "several_digits"]
 Finding: TypeAlias = Literal["inverted", "low_contrast", "touches_border", "very_small"]
+
+MANNERS: tuple[Manner, ...] = get_args(Manner)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,10 @@ RequestError
 │   └── BatchTooLarge
 ├── ImageError              the picture
 │   ├── UnreadableImage
-│   └── ImageTooLarge
+│   ├── ImageTooLarge
+│   └── NotAFrame
+├── QueryError              what stands after the question mark
+│   └── UnknownChoice
 ├── ProtocolError           the request itself
 │   ├── MalformedRequest
 │   ├── HeaderTooLarge
@@ -171,6 +174,18 @@ class ImageTooLarge(ImageError):
     """More pixels than the limit, as its header says."""
 
 
+class NotAFrame(ImageError):
+    """Not 28x28 pixels, and not to be normalized."""
+
+
+class QueryError(RequestError):
+    """What stands after the question mark of the address."""
+
+
+class UnknownChoice(QueryError):
+    """A parameter has a value that is none of its choices."""
+
+
 class ProtocolError(RequestError):
     """The request itself, before its body."""
 
@@ -244,6 +259,8 @@ TABLE: dict[type[RequestError], Problem] = {
     BatchTooLarge: Problem(TOO_LARGE, "batch_too_large", "Too many images"),
     UnreadableImage: Problem(UNPROCESSABLE, "unreadable_image", "The image cannot be read"),
     ImageTooLarge: Problem(TOO_LARGE, "image_too_large", "The image has too many pixels"),
+    NotAFrame: Problem(UNPROCESSABLE, "not_a_frame", "The image is no frame"),
+    UnknownChoice: Problem(UNPROCESSABLE, "unknown_choice", "A parameter is none of its choices"),
     MalformedRequest: Problem(BAD_REQUEST, "malformed_request", "The request is not HTTP/1.1"),
     HeaderTooLarge: Problem(
         Status.REQUEST_HEADER_FIELDS_TOO_LARGE, "header_too_large", "The headers are too large"

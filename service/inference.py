@@ -1,11 +1,14 @@
 """The request pipeline, free of any web framework: a body in, an answer out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model import Classifier
+from model.architecture import FRAME_SIDE
+from model.frame import Manner
 from service import errors, images, payloads
 from service.metrics import Metrics
 from service.settings import Settings
@@ -21,10 +24,17 @@ class Inference:
     settings: Settings
     metrics: Metrics
 
-    def predict(self, body: bytes, content_type: str | None, request_id: str) -> bytes:
-        """Answer one request body as JSON; raises RequestError."""
+    def predict(
+        self, body: bytes, content_type: str | None, request_id: str, manner: Manner = "auto"
+    ) -> bytes:
+        """Answer one request body as JSON; raises RequestError.
+
+        manner: whether images are normalized, as ``model.normalizer`` has it.
+        """
         pictures = self._decode(body, media_type(content_type))
-        predictions = self.classifier.classify(pictures)
+        if manner == "never":
+            check_frames(pictures)
+        predictions = self.classifier.classify(pictures, manner)
         self.metrics.count_predictions(predictions)
         artifact = self.classifier.artifact
         return payloads.answer(artifact.name, artifact.version, predictions, request_id)
@@ -35,6 +45,18 @@ class Inference:
         if kind == "application/json":
             return payloads.images_from_json(body, self.settings.max_batch)
         return [images.decode(body, kind, self.settings.max_image_pixels)]
+
+
+def check_frames(pictures: Sequence[NDArray[np.uint8]]) -> None:
+    """Raise NotAFrame for the first picture (H, W) that only the normalizer makes a frame of."""
+    for index, picture in enumerate(pictures):
+        height, width = picture.shape
+        if (height, width) != (FRAME_SIDE, FRAME_SIDE):
+            raise errors.NotAFrame(
+                "body" if len(pictures) == 1 else f"body[{index}]",
+                f"the image has {width} x {height} pixels and may not be normalized; "
+                f"send {FRAME_SIDE} x {FRAME_SIDE} pixels, or leave out normalize=never",
+            )
 
 
 def media_type(content_type: str | None) -> str:

@@ -7,11 +7,13 @@ import orjson
 from flask import Blueprint, Response, g, request, url_for
 
 from model.card import card
+from model.frame import MANNERS
 from service import errors
 from service.health import Health
 from service.inference import Inference
 from service.limits import read_body
 from service.metrics import CONTENT_TYPE
+from service.queries import choice
 
 JSON = "application/json"
 
@@ -30,8 +32,10 @@ def blueprint(inference: Inference, health: Health) -> Blueprint:
 
     @routes.post("/predict")
     def predict() -> Response:
+        manner = choice(request.args, "normalize", MANNERS)
         body = read_body(request.environ, inference.settings.max_body_bytes)
-        answer = inference.predict(body, request.headers.get("Content-Type"), g.request_id)
+        kind = request.headers.get("Content-Type")
+        answer = inference.predict(body, kind, g.request_id, manner)
         return Response(answer, content_type=JSON)
 
     @routes.get("/livez")

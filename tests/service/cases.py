@@ -172,5 +172,22 @@ BAD_REQUESTS = [
     BadRequest(
         "a pixel too many rows", 413, "image_too_large", "body", png(np.zeros((1001, 1000))), PNG
     ),
+    BadRequest(
+        "an unknown manner",
+        422,
+        "unknown_choice",
+        "normalize",
+        pixels_json(GOOD),
+        path="/predict?normalize=yes",
+    ),
+    BadRequest(
+        "never to be normalized, and no frame",
+        422,
+        "not_a_frame",
+        "body",
+        png(np.zeros((28, 29))),
+        PNG,
+        path="/predict?normalize=never",
+    ),
     BadRequest("over the limit", 413, "body_too_large", "body", b" " * (MAX_BODY_BYTES + 1)),
 ]
