@@ -1,7 +1,8 @@
 """The request pipeline, free of any web framework: a body in, an answer out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,14 @@ from model.architecture import FRAME_SIDE
 from model.frame import Manner
 from service import errors, images, payloads
 from service.metrics import Metrics
+from service.pictures import draw
 from service.settings import Settings
 
 MEDIA_TYPES = ("application/json", *images.FORMATS)
+
+
+Form: TypeAlias = Literal["json", "png"]
+FORMS: Mapping[Form, str] = {"json": "application/json", "png": "image/png"}  # of an explanation
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,32 @@ class Inference:
         self.metrics.count_predictions(predictions)
         artifact = self.classifier.artifact
         return payloads.answer(artifact.name, artifact.version, predictions, request_id)
+
+    def explain(
+        self,
+        body: bytes,
+        content_type: str | None,
+        request_id: str,
+        form: Form = "json",
+        manner: Manner = "auto",
+    ) -> bytes:
+        """Why one image is read as it is, as JSON or as a PNG picture; raises RequestError.
+
+        It is not counted among the predictions: it is asked for to look at.
+        """
+        pictures = self._decode(body, media_type(content_type))
+        if len(pictures) > 1:
+            raise errors.NotOneImage(
+                "instances", f"instances has {len(pictures)} images; send one at a time"
+            )
+        if manner == "never":
+            check_frames(pictures)
+        [picture] = pictures
+        why = self.classifier.explain(picture, manner)
+        if form == "png":
+            return draw(picture, why)
+        artifact = self.classifier.artifact
+        return payloads.explanation_answer(artifact.name, artifact.version, why, request_id)
 
     def _decode(self, body: bytes, kind: str) -> list[NDArray[np.uint8]]:
         if not body:

@@ -31,7 +31,16 @@ ALLOWED = {
 # What only one module needs, which its users install as an extra.
 OPTIONAL = {"export": {"onnx"}}
 
-FREE_OF_FLASK = ["inference", "payloads", "images", "limits", "errors", "wsgi", "connection"]
+FREE_OF_FLASK = [
+    "inference",
+    "payloads",
+    "images",
+    "pictures",
+    "limits",
+    "errors",
+    "wsgi",
+    "connection",
+]
 
 SOURCES = [path for package in ALLOWED for path in sorted((ROOT / package).glob("*.py"))]
 
