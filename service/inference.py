@@ -12,7 +12,6 @@ from model.architecture import FRAME_SIDE
 from model.frame import Manner
 from service import errors, images, payloads
 from service.metrics import Metrics
-from service.pictures import draw
 from service.settings import Settings
 
 MEDIA_TYPES = ("application/json", *images.FORMATS)
@@ -67,6 +66,8 @@ class Inference:
         [picture] = pictures
         why = self.classifier.explain(picture, manner)
         if form == "png":
+            from service.pictures import draw  # noqa: PLC0415 - 2 MB that few workers ever need
+
             return draw(picture, why)
         artifact = self.classifier.artifact
         return payloads.explanation_answer(artifact.name, artifact.version, why, request_id)
