@@ -147,6 +147,27 @@ def test_the_words_differ_with_the_answer(shipped: Artifact) -> None:
     assert len({pictures.draw(FRAME, answer) for answer in answers}) == len(answers)
 
 
+def test_of_a_blank_there_is_neither_a_guess_nor_a_map(shipped: Artifact) -> None:
+    blank = np.full((60, 40), 255, np.uint8)
+    why = Classifier(shipped).explain(blank)
+    drawn = pictures.draw(blank, why)
+    assert drawn == pictures.draw(blank, changed(why, confidence=0.9))
+    with Image.open(io.BytesIO(drawn)) as image:
+        colours = np.asarray(image).astype(int)
+    assert np.ptp(colours, axis=-1).max() < 20  # shades of grey
+
+
+def test_the_account_says_what_was_found_and_done(shipped: Artifact) -> None:
+    why = Classifier(shipped).explain(FRAME)
+    steps = (Step("ruled", "removed 3 lines"), Step("crop", "cropped it"))
+    changes = dataclasses.replace(why, frame=Frame(FRAME, None, ("inverted", "very_small"), steps))
+    assert pictures._account(FRAME, why) == "The model saw the image as it was sent."
+    assert pictures._account(FRAME.T, why) == ""
+    assert pictures._account(FRAME, changes) == (
+        "Noticed: dark ink on light ground, very small. Done: removed 3 lines; cropped it."
+    )
+
+
 @table(
     "confidence, words",
     {
