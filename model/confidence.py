@@ -37,6 +37,14 @@ class Confidence:
         """Calibrated probabilities (N, 10) of logits (N, 10), computed in float64."""
         return np.asarray(softmax(logits.astype(np.float64) / self.temperature))
 
+    def log_odds(self, logits: FloatArray, label: int) -> NDArray[np.float64]:
+        """Log of p / (1 - p) of one label's calibrated probability, in nats: (N, 10) to (N,).
+
+        It goes on growing where p itself can no longer be told from 1.
+        """
+        scaled = logits.astype(np.float64) / self.temperature
+        return np.asarray(scaled[:, label] - energies(np.delete(scaled, label, axis=1)))
+
 
 def energies(logits: FloatArray) -> NDArray[np.float64]:
     """How much a network has seen in each image: log of the sum of exp of logits (N, K), (N,).

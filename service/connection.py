@@ -3,7 +3,7 @@
 llhttp (through httptools) does the parsing. A request is buffered completely,
 within its limits and its deadline, before the application sees any of it, so
 a slow client costs a buffer and never a thread. Small requests are answered
-at once on the loop; large bodies and pictures take long to decode and go to a
+at once on the loop; large bodies, pictures and explanations take long and go to a
 thread.
 """
 
@@ -29,6 +29,8 @@ MAX_HEAD_BYTES = 32_768  # request line and header fields together
 MAX_TARGET_BYTES = 8_190  # of the request line, as common servers have it
 
 INLINE_BODY_BYTES = 8_192  # a JSON image has 3 kB; what is larger is decoded in a thread
+
+SLOW_PATH = "/explain"
 
 IDLE_SECONDS = 75.0  # longer than common proxies keep a connection to a server
 LINGER_SECONDS = 2.0  # for a refused client to stop sending and read why
@@ -315,8 +317,11 @@ class Connection(asyncio.Protocol):
 def is_quick(environ: wsgi.Environ) -> bool:
     """Whether a request is answered in less time than a thread takes to be woken, or nearly.
 
-    A picture is not: a kilobyte of PNG may hold megapixels.
+    A picture is not: a kilobyte of PNG may hold megapixels. Nor is an explanation, which
+    takes as long as a large batch.
     """
+    if environ["PATH_INFO"] == SLOW_PATH:
+        return False
     is_picture = environ.get("CONTENT_TYPE", "").lower().startswith("image/")
     return not is_picture and len(environ["wsgi.input"].getbuffer()) <= INLINE_BODY_BYTES
 

@@ -25,7 +25,8 @@ RequestError
 │   └── PixelOutOfRange
 ├── BatchError
 │   ├── EmptyBatch
-│   └── BatchTooLarge
+│   ├── BatchTooLarge
+│   └── NotOneImage
 ├── ImageError              the picture
 │   ├── UnreadableImage
 │   ├── ImageTooLarge
@@ -162,6 +163,10 @@ class BatchTooLarge(BatchError):
     """More images than the limit."""
 
 
+class NotOneImage(BatchError):
+    """Several images where one is answered at a time."""
+
+
 class ImageError(RequestError):
     """An encoded picture."""
 
@@ -257,6 +262,7 @@ TABLE: dict[type[RequestError], Problem] = {
     PixelOutOfRange: Problem(UNPROCESSABLE, "pixel_out_of_range", "A pixel is out of range"),
     EmptyBatch: Problem(UNPROCESSABLE, "empty_batch", "No images"),
     BatchTooLarge: Problem(TOO_LARGE, "batch_too_large", "Too many images"),
+    NotOneImage: Problem(UNPROCESSABLE, "not_one_image", "Not one image"),
     UnreadableImage: Problem(UNPROCESSABLE, "unreadable_image", "The image cannot be read"),
     ImageTooLarge: Problem(TOO_LARGE, "image_too_large", "The image has too many pixels"),
     NotAFrame: Problem(UNPROCESSABLE, "not_a_frame", "The image is no frame"),

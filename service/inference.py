@@ -1,7 +1,8 @@
 """The request pipeline, free of any web framework: a body in, an answer out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from service.metrics import Metrics
 from service.settings import Settings
 
 MEDIA_TYPES = ("application/json", *images.FORMATS)
+
+Form: TypeAlias = Literal["json", "png"]
+FORMS: Mapping[Form, str] = {"json": "application/json", "png": "image/png"}  # of an explanation
 
 
 @dataclass(frozen=True)
@@ -31,23 +35,51 @@ class Inference:
 
         manner: whether images are normalized, as ``model.normalizer`` has it.
         """
-        pictures = self._decode(body, media_type(content_type))
-        if manner == "never":
-            check_frames(pictures)
+        pictures = self._decode(body, media_type(content_type), manner)
         predictions = self.classifier.classify(pictures, manner)
         self.metrics.count_predictions(predictions)
         artifact = self.classifier.artifact
         return payloads.answer(artifact.name, artifact.version, predictions, request_id)
 
-    def _decode(self, body: bytes, kind: str) -> list[NDArray[np.uint8]]:
+    def explain(
+        self,
+        body: bytes,
+        content_type: str | None,
+        request_id: str,
+        form: Form = "json",
+        manner: Manner = "auto",
+    ) -> bytes:
+        """Why one image is read as it is, as JSON or as a PNG picture; raises RequestError.
+
+        It is not counted among the predictions: it is asked for to look at.
+        """
+        pictures = self._decode(body, media_type(content_type), manner)
+        if len(pictures) > 1:
+            raise errors.NotOneImage(
+                "instances", f"instances has {len(pictures)} images; send one at a time"
+            )
+        [picture] = pictures
+        why = self.classifier.explain(picture, manner)
+        if form == "png":
+            from service.pictures import draw  # noqa: PLC0415 - 2 MB that few workers ever need
+
+            return draw(picture, why)
+        artifact = self.classifier.artifact
+        return payloads.explanation_answer(artifact.name, artifact.version, why, request_id)
+
+    def _decode(self, body: bytes, kind: str, manner: Manner) -> list[NDArray[np.uint8]]:
         if not body:
             raise errors.EmptyBody("body", f"the body is empty; send {' or '.join(MEDIA_TYPES)}")
         if kind == "application/json":
-            return payloads.images_from_json(body, self.settings.max_batch)
-        return [images.decode(body, kind, self.settings.max_image_pixels)]
+            pictures = payloads.images_from_json(body, self.settings.max_batch)
+        else:
+            pictures = [images.decode(body, kind, self.settings.max_image_pixels)]
+        if manner == "never":
+            _check_frames(pictures)
+        return pictures
 
 
-def check_frames(pictures: Sequence[NDArray[np.uint8]]) -> None:
+def _check_frames(pictures: Sequence[NDArray[np.uint8]]) -> None:
     """Raise NotAFrame for the first picture (H, W) that only the normalizer makes a frame of."""
     for index, picture in enumerate(pictures):
         height, width = picture.shape

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from model import Prediction
+from model import Explanation, Prediction
 from model.architecture import FRAME_SIDE
 from model.network import PIXEL_MAX
 from service import errors
@@ -20,6 +20,7 @@ EXPECTED_PIXELS = f"send {PIXELS} numbers, or {FRAME_SIDE} rows of {FRAME_SIDE}"
 EXPECTED_BODY = 'send {"pixels": [...]} for one image or {"instances": [...]} for several'
 
 PROBABILITY_DIGITS = 6  # finer than float32 logits mean anything
+IMPORTANCE_DIGITS = 3  # of values up to some 20 nats
 
 
 def images_from_json(body: bytes, max_batch: int) -> list[NDArray[np.uint8]]:
@@ -52,25 +53,39 @@ def images_from_json(body: bytes, max_batch: int) -> list[NDArray[np.uint8]]:
 
 def answer(name: str, version: int, predictions: Sequence[Prediction], request_id: str) -> bytes:
     """The one shape of every answer, as JSON."""
-    return orjson.dumps(
-        {
-            "model": {"name": name, "version": version},
-            "predictions": [
-                {
-                    "digit": prediction.digit,
-                    "confidence": round(prediction.confidence, PROBABILITY_DIGITS),
-                    "accepted": prediction.accepted,
-                    "reason": prediction.reason,
-                    "probabilities": [
-                        round(share, PROBABILITY_DIGITS) for share in prediction.probabilities
-                    ],
-                    "warnings": prediction.warnings,
-                }
-                for prediction in predictions
-            ],
-            "request_id": request_id,
-        }
-    )
+    return orjson.dumps(_answer(name, version, predictions, request_id))
+
+
+def explanation_answer(name: str, version: int, why: Explanation, request_id: str) -> bytes:
+    """The answer to one image, with what the model saw and what made its answer, as JSON."""
+    grounds = {
+        "frame": why.frame.pixels.tolist(),
+        "importance": np.round(why.importance.astype(np.float64), IMPORTANCE_DIGITS).tolist(),
+        "steps": [{"name": step.name, "did": step.did} for step in why.frame.steps],
+    }
+    return orjson.dumps(_answer(name, version, [why.prediction], request_id) | grounds)
+
+
+def _answer(
+    name: str, version: int, predictions: Sequence[Prediction], request_id: str
+) -> dict[str, Any]:
+    return {
+        "model": {"name": name, "version": version},
+        "predictions": [
+            {
+                "digit": prediction.digit,
+                "confidence": round(prediction.confidence, PROBABILITY_DIGITS),
+                "accepted": prediction.accepted,
+                "reason": prediction.reason,
+                "probabilities": [
+                    round(share, PROBABILITY_DIGITS) for share in prediction.probabilities
+                ],
+                "warnings": prediction.warnings,
+            }
+            for prediction in predictions
+        ],
+        "request_id": request_id,
+    }
 
 
 def parse_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON value

@@ -10,7 +10,7 @@ from model.card import card
 from model.frame import MANNERS
 from service import errors
 from service.health import Health
-from service.inference import Inference
+from service.inference import FORMS, Inference
 from service.limits import read_body
 from service.metrics import CONTENT_TYPE
 from service.queries import choice
@@ -37,6 +37,17 @@ def blueprint(inference: Inference, health: Health) -> Blueprint:
         kind = request.headers.get("Content-Type")
         answer = inference.predict(body, kind, g.request_id, manner)
         return Response(answer, content_type=JSON)
+
+    @routes.post("/explain")
+    def explain() -> Response:
+        form = choice(request.args, "format", tuple(FORMS))
+        manner = choice(request.args, "normalize", MANNERS)
+        body = read_body(request.environ, inference.settings.max_body_bytes)
+        kind = request.headers.get("Content-Type")
+        answer = inference.explain(body, kind, g.request_id, form, manner)
+        response = Response(answer, content_type=FORMS[form])
+        response.cache_control.no_store = True
+        return response
 
     @routes.get("/livez")
     def livez() -> Response:

@@ -38,7 +38,7 @@ class Settings:
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(8000, "port to listen on", 1, 65_535)
     workers: int = _setting(2, "worker processes", 1, 256)
-    threads: int = _setting(4, "threads in each worker, for pictures and large bodies", 1, 256)
+    threads: int = _setting(4, "threads in each worker, for what takes long", 1, 256)
     model: Path | None = _setting(None, "artifact file to serve; goes before the store")
     store: Path | None = _setting(None, "directory of versions whose champion is served")
     max_body_bytes: int = _setting(8 * 2**20, "largest request body", 1_024, 2**30)

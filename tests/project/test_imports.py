@@ -38,6 +38,7 @@ FREE_OF_FLASK = [
     "images",
     "containers",
     "greyscale",
+    "pictures",
     "limits",
     "errors",
     "wsgi",
