@@ -16,6 +16,7 @@ from training.scene_pens import Pen
 
 MOST_TURNED = 10.0  # degrees
 LARGEST = 800  # pixels: the side of the largest sheets
+FINEST_PEN = 1.6  # pixels: what JPEG leaves legible of the faintest ink
 LEAST_CONTRAST = 60  # between ink and ground, where the light is weakest
 
 
@@ -81,8 +82,8 @@ def _pen(rng: np.random.Generator, height: float, thinnest: float = 0.035) -> Pe
     """MNIST's own strokes, thinner or thicker, or a pen of 3.5 to 13 % of the digit's height."""
     rotation = float(rng.uniform(-MOST_TURNED, MOST_TURNED))
     if _chance(rng, 0.5):
-        return Pen(height, level=float(rng.uniform(0.25, 0.65)), rotation=rotation)
-    width = max(1.2, height * _log_uniform(rng, thinnest, 0.13))
+        return Pen(height, level=float(rng.uniform(0.2, 0.48)), rotation=rotation)
+    width = max(FINEST_PEN, height * _log_uniform(rng, thinnest, 0.13))
     return Pen(height, width, rotation=rotation)
 
 
@@ -236,16 +237,16 @@ def _scan(rng: np.random.Generator) -> Scene:
 def _document(rng: np.random.Generator) -> Scene:
     """An old register: yellowed and stained, in iron ink that has browned unevenly."""
     height = _log_uniform(rng, 28, 200)
-    ground = float(rng.uniform(150, 225))
+    ground = float(rng.uniform(160, 225))
     pen = _pen(rng, height, 0.05)
     return Scene(
         "document",
         _size(rng, height, 2.5),
         _place(rng),
         ground,
-        float(rng.uniform(20, ground - 95)),
-        replace(pen, fading=float(rng.uniform(0.1, 0.45))),
-        light=Light(float(rng.uniform(0.8, 1)), float(rng.uniform(0, 2 * np.pi))),
+        float(rng.uniform(20, ground - 120)),
+        replace(pen, fading=float(rng.uniform(0.1, 0.4))),
+        light=Light(float(rng.uniform(0.85, 1)), float(rng.uniform(0, 2 * np.pi))),
         paper=Paper(
             mottling=float(rng.uniform(5, 16)),
             stains=int(rng.integers(3)),
@@ -268,7 +269,7 @@ def _envelope(rng: np.random.Generator) -> Scene:
         _place(rng),
         ground,
         float(rng.uniform(20, ground - 90)),
-        replace(pen, aspect=_log_uniform(rng, 0.7, 1.4), fading=float(rng.uniform(0, 0.3))),
+        replace(pen, aspect=_log_uniform(rng, 0.7, 1.4), fading=float(rng.uniform(0, 0.2))),
         paper=Paper(
             mottling=float(rng.uniform(0, 12)),
             noise=float(rng.uniform(6, 16)),
@@ -282,7 +283,8 @@ def _canvas(rng: np.random.Generator) -> Scene:
     """A small canvas on a page, 40 to 80 pixels, with a line of one or two."""
     side = int(rng.integers(40, 81))
     height = side * float(rng.uniform(0.4, 0.9))
-    ground, ink = (255.0, 0.0) if _chance(rng, 0.7) else _shades(rng)
+    # Of a line a pixel wide, most pixels hold but a part.
+    ground, ink = (255.0, 0.0) if _chance(rng, 0.7) else _shades(rng, 0.6)
     pen = Pen(
         height,
         width=float(rng.uniform(1, 2.2)),

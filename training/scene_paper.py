@@ -15,6 +15,7 @@ from PIL import Image
 BLOBS = 6  # cells of uneven paper along a sheet
 
 Tone: TypeAlias = NDArray[np.float32]
+Shape: TypeAlias = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -73,70 +74,79 @@ class Paper:
     binary: bool = False
 
 
-def ruled(shape: tuple[int, int], rules: Rules) -> Tone:
+def ruled(shape: Shape, rules: Rules) -> Tone:
     """The lines of ruled or squared paper."""
-    down, across = _lengths(shape)
-    slope = np.float32(np.tan(np.deg2rad(rules.angle)))
-    slanted = rules.angle != 0
-    tone = _lines(down + slope * across if slanted else down, rules)
+    down, across = _places(shape)
+    if rules.angle:
+        slope = np.float32(np.tan(np.deg2rad(rules.angle)))
+        down, across = down + slope * across, across - slope * down
+    tone = _line(_from_nearest(down, rules), rules.thickness)
     if rules.crossed:
-        tone = np.maximum(tone, _lines(across - slope * down if slanted else across, rules))
+        tone = np.maximum(tone, _line(_from_nearest(across, rules), rules.thickness))
     if rules.margin is not None:
-        distance = np.abs(across - slope * down - np.float32(rules.margin * shape[1]))
-        tone = np.maximum(tone, _stroke(distance, rules.thickness))
+        margin = np.float32(rules.margin * shape[1])
+        tone = np.maximum(tone, _line(across - margin, rules.thickness))
     return np.broadcast_to(tone * np.float32(rules.tone), shape)
 
 
-def _lines(places: Tone, rules: Rules) -> Tone:
-    phase = (places - np.float32(rules.offset)) % np.float32(rules.spacing)
-    return _stroke(np.minimum(phase, np.float32(rules.spacing) - phase), rules.thickness)
+def _from_nearest(places: Tone, rules: Rules) -> Tone:
+    spacing = np.float32(rules.spacing)
+    return (places - np.float32(rules.offset) + spacing / 2) % spacing - spacing / 2
 
 
-def _stroke(distance: Tone, thickness: float) -> Tone:
-    """Tone of a line at a distance from its middle, its edges anti-aliased."""
-    return np.clip(np.float32(thickness / 2 + 0.5) - distance, 0, 1)
+def _line(distance: Tone, thickness: float) -> Tone:
+    """Tone at a distance from the middle of a line whose edges are anti-aliased."""
+    return np.asarray(np.clip(np.float32(thickness / 2 + 0.5) - np.abs(distance), 0, 1), np.float32)
 
 
-def _lengths(shape: tuple[int, int]) -> tuple[Tone, Tone]:
+def _places(shape: Shape) -> tuple[Tone, Tone]:
+    """Rows as a column, columns as a row."""
     down, across = (np.arange(length, dtype=np.float32) for length in shape)
     return down[:, None], across[None, :]
 
 
-def boxed(shape: tuple[int, int], box: Box, corner: tuple[int, int], ink: tuple[int, int]) -> Tone:
+def boxed(shape: Shape, box: Box, corner: Shape, ink: Shape) -> Tone:
     """A field's borders around a digit of shape ``ink`` with its upper left at ``corner``."""
     left, upper, right, lower = (gap * ink[0] for gap in box.gaps)
-    x0, x1 = corner[1] - left, corner[1] + ink[1] + right
-    y0, y1 = corner[0] - upper, corner[0] + ink[0] + lower
-    down, across = _lengths(shape)
-    reach = box.thickness / 2
-    within_y = _stroke(np.maximum(np.maximum(y0 - down, down - y1), 0), 2 * reach)
-    rows = np.maximum(_stroke(np.abs(down - y0), 2 * reach), _stroke(np.abs(down - y1), 2 * reach))
-    sides = [x0, x1]
+    sides = [corner[1] - left, corner[1] + ink[1] + right]
+    ends = [corner[0] - upper, corner[0] + ink[0] + lower]
+    down, across = _places(shape)
+    width = sides[1] - sides[0]
     if box.neighbours:
-        sides += [x0 - (x1 - x0), x1 + (x1 - x0)]
-        within_x = np.ones_like(across)
-    else:
-        within_x = _stroke(np.maximum(np.maximum(x0 - across, across - x1), 0), 2 * reach)
-    columns = np.max([_stroke(np.abs(across - x), 2 * reach) for x in sides], axis=0)
-    return np.maximum(rows * within_x, columns * within_y) * np.float32(box.tone)
+        sides = [sides[0] - width, *sides, sides[1] + width]
+    rows = _bars(down, ends, box.thickness) * _span(across, sides, box.thickness)
+    columns = _bars(across, sides, box.thickness) * _span(down, ends, box.thickness)
+    return np.asarray(np.maximum(rows, columns) * np.float32(box.tone), np.float32)
 
 
-def lit(shape: tuple[int, int], light: Light) -> Tone:
+def _bars(places: Tone, middles: list[float], thickness: float) -> Tone:
+    bars: Tone = np.max([_line(places - np.float32(m), thickness) for m in middles], axis=0)
+    return bars
+
+
+def _span(places: Tone, middles: list[float], thickness: float) -> Tone:
+    """All that is between the outer ones, and half of their thickness."""
+    middle, half = (middles[0] + middles[-1]) / 2, (middles[-1] - middles[0]) / 2
+    return _line(places - np.float32(middle), 2 * half + thickness)
+
+
+def lit(shape: Shape, light: Light) -> Tone:
     """What the light leaves of every shade, from 1 where it is brightest."""
-    down, across = _lengths(shape)
-    down, across = down / shape[0] - 0.5, across / shape[1] - 0.5
+    down, across = _places(shape)
+    down = down / np.float32(shape[0]) - np.float32(0.5)
+    across = across / np.float32(shape[1]) - np.float32(0.5)
     if light.radial:
         far = 2 * (down**2 + across**2)
     else:
-        cos, sin = np.float32(np.cos(light.angle)), np.float32(np.sin(light.angle))
-        far = 0.5 + (down * sin + across * cos) / (np.abs(sin) + np.abs(cos))
-    return 1 - np.float32(1 - light.darkest) * far
+        sin, cos = np.float32(np.sin(light.angle)), np.float32(np.cos(light.angle))
+        far = np.float32(0.5) + (down * sin + across * cos) / (abs(sin) + abs(cos))
+    return np.asarray(1 - np.float32(1 - light.darkest) * far, np.float32)
 
 
-def uneven(shape: tuple[int, int], paper: Paper, rng: np.random.Generator) -> Tone:
+def uneven(shape: Shape, paper: Paper, rng: np.random.Generator) -> Tone:
     """Levels by which paper differs from its shade: mottled, and darker where stained."""
     levels = np.float32(2 * paper.mottling) * (wandering(shape, rng, BLOBS) - np.float32(0.5))
-    down, across = _lengths(shape)
+    down, across = _places(shape)
     for _ in range(paper.stains):
         y, x = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
         radius = rng.uniform(0.1, 0.4) * min(shape)
@@ -146,7 +156,7 @@ def uneven(shape: tuple[int, int], paper: Paper, rng: np.random.Generator) -> To
     return levels
 
 
-def specks(shape: tuple[int, int], count: int, rng: np.random.Generator) -> Tone:
+def specks(shape: Shape, count: int, rng: np.random.Generator) -> Tone:
     """Dust: dots of one to three pixels."""
     tone = np.zeros(shape, np.float32)
     for _ in range(count):
@@ -156,10 +166,11 @@ def specks(shape: tuple[int, int], count: int, rng: np.random.Generator) -> Tone
     return tone
 
 
-def grain(shape: tuple[int, int], sigma: float, rng: np.random.Generator) -> Tone:
+def grain(shape: Shape, sigma: float, rng: np.random.Generator) -> Tone:
     """Normal noise of a standard deviation, in steps that are faster to draw than exact."""
     draws = rng.integers(0, 256, shape, np.uint8)
-    return (_normal_quantiles() * np.float32(sigma))[draws]
+    noise: Tone = (_normal_quantiles() * np.float32(sigma))[draws]
+    return noise
 
 
 @cache
@@ -168,8 +179,9 @@ def _normal_quantiles() -> Tone:
     return np.array([inverse((step + 0.5) / 256) for step in range(256)], np.float32)
 
 
-def wandering(shape: tuple[int, int], rng: np.random.Generator, cells: int) -> Tone:
+def wandering(shape: Shape, rng: np.random.Generator, cells: int) -> Tone:
     """A smooth random field in about 0-1."""
     coarse = Image.fromarray(rng.random((cells, cells), np.float32))
     field = coarse.resize((shape[1], shape[0]), Image.Resampling.BICUBIC)
-    return np.clip(np.asarray(field), 0, 1)
+    smooth: Tone = np.clip(np.asarray(field), 0, 1)
+    return smooth

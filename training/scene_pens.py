@@ -40,12 +40,12 @@ class Pen:
     fading: float = 0.0
 
 
-def written(pen: Pen, frame: Picture, lines: CentreLines, rng: np.random.Generator) -> Tone:
+def written(pen: Pen, frame: Picture, lines: CentreLines | None, rng: np.random.Generator) -> Tone:
     """The digit (H, W) alone, without margins."""
     box = np.nonzero(frame > PIXEL_MAX // 4)
     tall = int(np.ptp(box[0])) + 1 if len(box[0]) else FRAME_SIDE
     matrix = _matrix(pen, pen.height / tall)
-    if pen.width is not None and lines.is_usable:
+    if pen.width is not None and lines is not None and lines.are_faithful:
         ink = _drawn(lines, matrix, pen.width, pen.height)
     else:
         ink = _enlarged(frame, matrix, pen.level)
@@ -78,8 +78,8 @@ def _drawn(lines: CentreLines, matrix: NDArray[np.float64], width: float, height
 def _enlarged(frame: Picture, matrix: NDArray[np.float64], level: float) -> Tone:
     """MNIST's own strokes, bicubic, and sharpened to an edge a pixel wide at ``level``."""
     soft = np.pad(frame.astype(np.float32) / np.float32(PIXEL_MAX), 1)
-    soft = (soft[:-2] + 6 * soft[1:-1] + soft[2:]) / 8
-    soft = (soft[:, :-2] + 6 * soft[:, 1:-1] + soft[:, 2:]) / 8
+    soft = (soft[:-2] + 4 * soft[1:-1] + soft[2:]) / 6  # as a cubic B-spline: no ripples
+    soft = (soft[:, :-2] + 4 * soft[:, 1:-1] + soft[:, 2:]) / 6
     reach = np.ceil(np.abs(matrix).sum(axis=1) * FRAME_SIDE).astype(int)
     back = np.linalg.inv(matrix)
     start = FRAME_SIDE / 2 - back @ (reach / 2)
@@ -89,7 +89,9 @@ def _enlarged(frame: Picture, matrix: NDArray[np.float64], level: float) -> Tone
     )
     scale = float(np.sqrt(np.abs(np.linalg.det(matrix))))
     half = min(level, EDGE / max(scale, 1.0))
-    rise = np.clip((np.asarray(image) - np.float32(level - half)) / np.float32(2 * half), 0, 1)
+    rise: Tone = np.clip(
+        (np.asarray(image) - np.float32(level - half)) / np.float32(2 * half), 0, 1
+    )
     return rise * rise * (3 - 2 * rise)
 
 

@@ -95,7 +95,7 @@ def _show_through(
 ) -> None:
     """Mirrored and faint, what is written on the other side."""
     pen = Pen(scene.pen.height, level=0.3, fading=0.5)
-    other = written(pen, behind[:, ::-1], CentreLines(np.zeros((0, 2)), np.zeros((0, 2), int)), rng)
+    other = written(pen, behind[:, ::-1], None, rng)
     height, width = (min(a, b) for a, b in zip(other.shape, tone.shape, strict=True))
     top, left = rng.integers(tone.shape[0] - height + 1), rng.integers(tone.shape[1] - width + 1)
     area = tone[top : top + height, left : left + width]
@@ -116,5 +116,5 @@ def _exposed(scene: Scene, tone: Tone, rng: np.random.Generator) -> Picture:
     if paper.binary:
         levels = np.where(levels < (scene.ink + scene.ground) / 2, np.float32(0), PIXEL_MAX)
     np.rint(levels, out=levels)
-    sheet = np.clip(levels, 0, PIXEL_MAX).astype(np.uint8)
-    return PIXEL_MAX - sheet if scene.inverted else sheet
+    sheet: Picture = np.clip(levels, 0, PIXEL_MAX).astype(np.uint8)
+    return np.asarray(PIXEL_MAX - sheet, np.uint8) if scene.inverted else sheet
