@@ -38,7 +38,7 @@ def scenes(
         for place, (frame, label) in enumerate(zip(part.images, part.labels.tolist(), strict=True)):
             rng = np.random.default_rng([seed, start + place])
             scene = any_scene(rng)
-            sheet = rendered(scene, frame, lines[place], part.images[place - 1], rng)
+            sheet = rendered(scene, frame, lines[place], part.images[max(place - 1, 0)], rng)
             if compressed and (start + place) % 2:
                 sheet = decompressed(jpeg(sheet))
             yield sheet, label, scene.kind
