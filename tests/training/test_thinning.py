@@ -109,9 +109,9 @@ def test_masks_are_thinned_each_by_itself() -> None:
 @table(
     "frame, faithful",
     {
-        "a bar": (drawn([(14, 4), (14, 24)]), True),
+        "a bar": (drawn([(14, 4), (14, 24)], width=2), True),
         "a ring": (ring(), True),
-        "a broken ring": (drawn([(4, 4), (20, 4), (20, 20)]), True),
+        "a hook": (drawn([(4, 4), (20, 4), (20, 20)], width=2), True),
         "a blot": (ring(8, 9), False),
         "a filled loop under a stroke": (np.maximum(ring(6, 7), drawn([(8, 1), (8, 14)])), False),
         "two strokes apart": (drawn([(6, 4), (6, 24)], [(20, 4), (20, 24)]), False),
