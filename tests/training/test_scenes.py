@@ -63,6 +63,20 @@ def test_a_sheet_does_not_depend_on_how_many_follow() -> None:
         assert np.array_equal(sheet, same)
 
 
+def test_what_shows_through_the_first_sheet_does_not_depend_on_the_last() -> None:
+    for seed in range(60):
+        (sheet, _, _), (same, _, _) = (
+            next(scenes(DIGITS.part(0, count), seed)) for count in (1, 10)
+        )
+        assert np.array_equal(sheet, same)
+
+
+def test_scenes_do_not_repeat() -> None:
+    """Neither from chunk to chunk nor within one."""
+    shapes = [sheet.shape for sheet, _, _ in scenes(DIGITS, 1)]
+    assert len(set(shapes)) > 0.9 * len(shapes)
+
+
 def test_every_digit_has_its_scene_in_order() -> None:
     found = list(scenes(DIGITS, 1))
     assert [label for _, label, _ in found] == DIGITS.labels.tolist()
@@ -234,6 +248,7 @@ def test_a_digit_is_turned_and_stretched() -> None:
             for changed in (pen, replace(pen, rotation=10), replace(pen, aspect=1.4))
         )
         assert turned.shape[1] > upright.shape[1] + 10
+        assert upright.shape[0] == pytest.approx(100, abs=9)  # the bar has 18 rows, not 20
         # With y downwards, a positive angle is clockwise: the upper end moves to the right.
         assert turned[0].argmax() > turned.shape[1] / 2
         if pen.width is None:

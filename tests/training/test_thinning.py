@@ -114,7 +114,7 @@ def test_masks_are_thinned_each_by_itself() -> None:
         "a hook": (drawn([(4, 4), (20, 4), (20, 20)], width=2), True),
         "a blot": (ring(8, 9), False),
         "a filled loop under a stroke": (np.maximum(ring(6, 7), drawn([(8, 1), (8, 14)])), False),
-        "two strokes apart": (drawn([(6, 4), (6, 24)], [(20, 4), (20, 24)]), False),
+        "two strokes apart": (drawn([(6, 4), (6, 24)], [(20, 4), (20, 24)], width=2), False),
         "a dot": (drawn([(14, 14), (15, 14)]), False),
         "nothing": (np.zeros((28, 28), np.uint8), False),
     },
