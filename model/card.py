@@ -59,7 +59,7 @@ FACTORS = {
     "stroke width, sharpness and ground; the normalizer evens out polarity, size and place.",
     "not_known": "Age, country, hand and health of the writers: MNIST records none of these.",
     "reported": "Figures are given by digit and, where they were measured, by half of the test "
-    "set, for drawings and for corrupted images.",
+    "set, for drawings, for scenes and for corrupted images.",
 }
 
 METRICS = {
@@ -73,6 +73,7 @@ METRICS = {
     "of equally many images (Naeini et al. 2015).",
     "errors_at_coverage": "Share of errors among the most confident 99 or 98 % of the answers.",
     "area_under_risk_coverage": "Mean of that share over all coverages; smaller is better.",
+    "unnormalized": "Images as they are, resized by area: what is read without the normalizer.",
     "accepted": "Answers that reach all thresholds; all others are refused, with a reason.",
     "errors_accepted": "Accepted answers that are wrong: the errors that reach a user.",
     "thresholds": "Chosen on the validation set, never on the test set.",
@@ -88,6 +89,9 @@ SETS = {
     "students.",
     "seeds": "The same recipe trained again from other seeds: what of a figure is luck.",
     "drawings": "Digits drawn on a screen, in many stroke widths; none was trained on.",
+    "scenes": "Digits of the test set as people send them: written with any pen, on ruled paper, "
+    "forms, old registers, envelopes and screens, in uneven light, compressed; and the same "
+    "resized to a frame without the normalizer.",
     "robustness": "Digits with the corruptions of MNIST-C (Mu and Gilmer 2019), such as noise, "
     "blur and shear.",
     "refusals": "Images that are not one digit, such as letters and scribbles: how many are "

@@ -14,7 +14,16 @@ from model.artifact import Artifact
 from model.classifier import Classifier
 from model.errors import ModelError, StoreUnusable
 from model.store import RELEASES, Store
-from training import comparison, dataset, drawings, judging, reproduction, robustness, rows
+from training import (
+    comparison,
+    dataset,
+    drawings,
+    judging,
+    reproduction,
+    robustness,
+    rows,
+    scene_judging,
+)
 from training.config import MNIST, Recipe, load_recipe, recipe_names
 from training.errors import TrainingError
 from training.evaluation import evaluate_test
@@ -82,6 +91,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     instead.add_argument("--refusals", action="store_true", help="on images that are not one digit")
     instead.add_argument("--drawings", action="store_true", help="on digits drawn with a mouse")
+    instead.add_argument(
+        "--scenes",
+        type=_count,
+        nargs="?",
+        const=judging.SCENES,
+        metavar="N",
+        help=f"on digits as people send them: in light, on forms (default: {judging.SCENES})",
+    )
     evaluation.set_defaults(run=_evaluate)
 
     release = commands.add_parser("release", help="measure all of it, record it, and publish")
@@ -211,12 +228,16 @@ def _summary(artifact: Artifact, name: str) -> str:
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     artifact = artifacts.read(arguments.artifact)
-    classify = Classifier(artifact).classify
+    classifier = Classifier(artifact)
+    classify = classifier.classify
     if arguments.drawings:
         digits = drawings.read_drawings(drawings.find_drawings())
         print(drawings.to_text(drawings.drawings(classify, digits, judging.SEED)))
     elif arguments.refusals:
         print(judging.refusals(classify, _mnist(arguments), arguments.strangers)[0])
+    elif arguments.scenes:
+        test = _mnist(arguments).test
+        print(scene_judging.to_text(judging.scenes(classifier, test, arguments.scenes)))
     elif arguments.robustness:
         test = _mnist(arguments).test
         print(robustness.to_text(robustness.robustness(classify, test, judging.SEED)))
@@ -235,7 +256,7 @@ def _release(arguments: argparse.Namespace) -> None:
         _mnist(arguments),
         siblings,
         drawings.read_drawings(drawings.find_drawings()),
-        arguments.strangers,
+        judging.Sizes(strangers=arguments.strangers),
     )
     print(store.add(artifact))
     print(_summary(artifact, "test"))

@@ -2,13 +2,15 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from model.artifact import Artifact
 from model.classifier import Classifier
-from training import drawings, robustness, strangers
+from training import drawings, robustness, scene_judging, strangers
 from training.dataset import Digits, Mnist
 from training.errors import DataError
 from training.evaluation import evaluate_test
@@ -18,6 +20,18 @@ from training.stranger_glyphs import find_fonts
 # Not the recipe's: whoever judges a model sets the same tasks as for every other.
 SEED = 1
 STRANGERS = 1000  # images of each set
+SCENES = 5000
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many images are drawn: strangers of each set, and scenes in all."""
+
+    strangers: int = STRANGERS
+    scenes: int = SCENES
+
+
+SIZES = Sizes()
 
 
 def judged(
@@ -25,19 +39,21 @@ def judged(
     data: Mnist,
     siblings: Sequence[Artifact],
     drawn: Digits,
-    strangers_of_a_set: int = STRANGERS,
+    sizes: Sizes = SIZES,
 ) -> Artifact:
     """The artifact with its evaluation on every set there is; raises TrainingError.
 
     siblings: what the same recipe gives with other seeds, each with its test figures.
     drawn: digits from another hand and pen (``training.drawings``).
     """
-    classify = Classifier(artifact).classify
+    classifier = Classifier(artifact)
+    classify = classifier.classify
     evaluation = {
         **artifact.evaluation,
         "drawings": drawings.to_json(drawings.drawings(classify, drawn, SEED)),
         "robustness": robustness.to_json(robustness.robustness(classify, data.test, SEED)),
-        "refusals": refusals(classify, data, strangers_of_a_set)[1],
+        "refusals": refusals(classify, data, sizes.strangers)[1],
+        "scenes": scene_judging.to_json(scenes(classifier, data.test, sizes.scenes)),
     }
     if "test" not in evaluation:
         found = examine(artifact.network, artifact.confidence, data.test)
@@ -46,6 +62,13 @@ def judged(
     return dataclasses.replace(
         whole, evaluation={**evaluation, "seeds": _seeds([whole, *siblings])}
     )
+
+
+def scenes(classifier: Classifier, digits: Digits, count: int = SCENES) -> list[scene_judging.Row]:
+    """How well scenes of ``count`` digits, or of all if there are fewer, are read, by kind."""
+    some = scene_judging.chosen(digits, count, SEED)
+    unnormalized = partial(classifier.classify, manner="never")
+    return scene_judging.judged(classifier.classify, unnormalized, some, SEED)
 
 
 def refusals(

@@ -14,8 +14,9 @@ from training.corruptions import CORRUPTIONS
 from training.dataset import Digits
 from training.drawings import VARIANTS
 from training.errors import DataError
-from training.judging import judged
+from training.judging import Sizes, judged
 from training.release import build
+from training.scene_kinds import KINDS
 from training.strangers import SETS
 
 MNIST = synthetic_mnist(test=60)
@@ -39,7 +40,7 @@ def siblings() -> list[Artifact]:
 
 @pytest.fixture(scope="module")
 def whole(candidate: Artifact, siblings: list[Artifact]) -> Artifact:
-    return judged(candidate, MNIST, siblings, DRAWN, strangers_of_a_set=3)
+    return judged(candidate, MNIST, siblings, DRAWN, Sizes(strangers=3, scenes=20))
 
 
 def figures(whole: Artifact) -> Mapping[str, Any]:
@@ -50,7 +51,7 @@ def test_every_set_is_judged(whole: Artifact) -> None:
     found = figures(whole)
     assert found.keys() == {
         *("validation", "test", "seeds"),
-        *("drawings", "robustness", "refusals"),
+        *("drawings", "robustness", "refusals", "scenes"),
     }
     assert found["robustness"]["corruptions"].keys() == CORRUPTIONS.keys()
     assert found["robustness"]["clean"]["images"] == 60
@@ -58,6 +59,8 @@ def test_every_set_is_judged(whole: Artifact) -> None:
     assert {row["images"] for row in found["refusals"]["sets"].values()} == {3}
     assert found["drawings"]["variants"].keys() == VARIANTS.keys()
     assert {row["images"] for row in found["drawings"]["variants"].values()} == {5}
+    assert found["scenes"]["images"] == 20
+    assert found["scenes"]["kinds"].keys() <= KINDS.keys()
 
 
 def test_judging_changes_nothing_but_the_evaluation(candidate: Artifact, whole: Artifact) -> None:
@@ -81,12 +84,12 @@ def test_the_seeds_tell_what_is_luck(
 
 def test_a_test_set_that_stayed_shut_is_opened_once(whole: Artifact) -> None:
     shut = build(TINY_RECIPE, MNIST, open_test=False, show_progress=False)
-    once = judged(shut, MNIST, [], DRAWN, strangers_of_a_set=3)
+    once = judged(shut, MNIST, [], DRAWN, Sizes(strangers=3, scenes=20))
     assert once.evaluation["test"]["images"] == 60
-    again = judged(once, synthetic_mnist(seed=5, test=10), [], DRAWN, strangers_of_a_set=1)
+    again = judged(once, synthetic_mnist(seed=5, test=10), [], DRAWN, Sizes(strangers=1, scenes=1))
     assert again.evaluation["test"] == once.evaluation["test"]
     # The same model gets the same figures; with one seed, nobody knows what is luck.
-    for name in ("drawings", "robustness", "refusals"):
+    for name in ("drawings", "robustness", "refusals", "scenes"):
         assert once.evaluation[name] == figures(whole)[name]
     assert once.evaluation["seeds"].keys() == {"seeds", "test_accuracies", "mean_accuracy"}
 
@@ -94,13 +97,13 @@ def test_a_test_set_that_stayed_shut_is_opened_once(whole: Artifact) -> None:
 def test_a_sibling_of_another_recipe_is_refused(candidate: Artifact) -> None:
     stranger = built(dataclasses.replace(TINY_RECIPE, epochs=1))
     with pytest.raises(DataError, match="not of the same recipe"):
-        judged(candidate, MNIST, [stranger], DRAWN, strangers_of_a_set=1)
+        judged(candidate, MNIST, [stranger], DRAWN, Sizes(strangers=1, scenes=1))
 
 
 def test_the_card_shows_all_of_it(whole: Artifact) -> None:
     shown = card(whole)
     assert json.loads(json.dumps(shown)) == shown
     text = to_text(shown)
-    for word in ("zigzag", "off_centre", "several_digits", "standard_deviation"):
+    for word in ("zigzag", "off_centre", "several_digits", "unnormalized", "standard_deviation"):
         assert word.replace("_", " ") in text or word in text
     assert "not measured" not in text

@@ -18,6 +18,7 @@ from tests.helpers import (
 )
 from training.corruptions import CORRUPTIONS
 from training.drawings import VARIANTS
+from training.scene_kinds import KINDS
 from training.strangers import SETS
 
 MNIST = synthetic_mnist(train=60, test=30)
@@ -47,6 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tiny_artifact: Artifact) ->
         "robustness": ("--robustness", list(CORRUPTIONS)),
         "refusals": ("--refusals", [name.replace("_", " ") for name in SETS]),
         "drawings": ("--drawings", list(VARIANTS)),
+        "scenes": ("--scenes", [*KINDS, "all"]),
     },
 )
 def test_evaluate_prints_a_table(folder: Path, option: str, names: list[str]) -> None:
@@ -75,7 +77,7 @@ def test_release_publishes_the_artifact_with_all_that_was_measured(
     assert f"{test['correct']} of {test['images']} test images right" in run.stdout
     assert artifacts.read(path).evaluation.keys() == {
         *("validation", "test", "seeds"),
-        *("drawings", "robustness", "refusals"),
+        *("drawings", "robustness", "refusals", "scenes"),
     }
 
 
