@@ -60,7 +60,7 @@ def against_ground(sheet: Ink) -> Lit:
     inverted = float(np.vdot(light * light, light)) < 0  # strokes far outweigh noise
     if inverted:
         np.negative(light, out=light)
-    return Lit(light, inverted, unevenness)
+    return Lit(np.asarray(light, np.float32), inverted, unevenness)
 
 
 def _margin(shape: tuple[int, int]) -> Mask:

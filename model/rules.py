@@ -125,7 +125,8 @@ def _sure(lines: list[Line], digit: slice, width: int, pen: float) -> list[Line]
 def _passes(line: Line, digit: slice) -> bool:
     """Whether a line is as long as the digit and more, but for a little."""
     short = SHORT * (line.stop - line.start)
-    return line.start <= digit.start + short and line.stop >= digit.stop - short
+    first, last = int(digit.start) + short, int(digit.stop) - short
+    return line.start <= first and line.stop >= last
 
 
 def _digit_box(ink: Ink) -> tuple[slice, slice] | None:

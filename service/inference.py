@@ -75,11 +75,11 @@ class Inference:
         else:
             pictures = [images.decode(body, kind, self.settings.max_image_pixels)]
         if manner == "never":
-            _check_frames(pictures)
+            check_frames(pictures)
         return pictures
 
 
-def _check_frames(pictures: Sequence[NDArray[np.uint8]]) -> None:
+def check_frames(pictures: Sequence[NDArray[np.uint8]]) -> None:
     """Raise NotAFrame for the first picture (H, W) that only the normalizer makes a frame of."""
     for index, picture in enumerate(pictures):
         height, width = picture.shape
