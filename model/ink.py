@@ -57,6 +57,12 @@ def separate(light: Ink) -> Strokes | None:
     return Strokes(ink, inked)
 
 
+def median(values: NDArray[np.float32]) -> float:
+    """The middle of some values, the upper one of two; ``np.median`` takes ten times as long."""
+    middle = values.size // 2
+    return float(np.partition(values, middle, axis=None)[middle])
+
+
 def _sample(light: Ink) -> Ink:
     """Some of the pixels in ascending order, from all over the sheet."""
     step = max(1, round((light.size / SAMPLES) ** 0.5))
@@ -69,6 +75,6 @@ def _noise(ordered: Ink) -> float:
     The first is too much where there is much ink, the second where the ground is too high.
     """
     middle = ordered[len(ordered) // 2]
-    spread = NORMAL * float(np.median(np.abs(ordered - middle)))
+    spread = NORMAL * median(np.abs(ordered - middle))
     below = ordered[: np.searchsorted(ordered, 0)]
     return min(spread, float(np.sqrt(below @ below / max(len(below), 1))))
