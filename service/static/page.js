@@ -4,7 +4,7 @@
 const byId = (id) => document.getElementById(id);
 const server = document.body.dataset; // what this server takes
 
-const PEN = 0.065; // width of the pen, as a share of the paper's side
+const PEN = 0.06; // width of the pen, as a share of the paper's side
 const SENT_SIDE = 280; // pixels of the drawing that is sent: ten times the model's frame
 const SHRUNK_SIDE = 2048; // pixels, at first, of a picture that is too large to be sent
 const FRAME_SIDE = 28;
@@ -14,12 +14,14 @@ const REST_AFTER = 500; // ms after the last change: the drawing is finished, fo
 const PATIENCE = 15_000; // ms for an answer
 const BACK_OFF = [1, 2, 4, 8]; // seconds between tries when the server does not say
 
+const a = (digit) => (digit === 8 ? "an 8" : `a ${digit}`);
+
 const REASONS = {
   blank: () => "There is nothing here to read.",
   too_much_ink: () => "There is too much ink to make out a digit. A thinner pen may help.",
   several_digits: () => "There seems to be more than one digit. It reads one at a time.",
   out_of_distribution: () => "This does not look like a digit.",
-  low_confidence: (first, second) => `It could be a ${first}, or a ${second}: too close to tell.`,
+  low_confidence: (first, second) => `It could be ${a(first)} or ${a(second)}: too close to tell.`,
 };
 
 const HINTS = {
@@ -331,7 +333,7 @@ const bars = Array.from({ length: 10 }, (_, digit) => {
 
 function percent(part) {
   const rounded = (100 * part).toFixed(1);
-  return part < 1 && rounded === "100.0" ? "> 99.9 %" : `${rounded} %`;
+  return rounded === "100.0" ? "> 99.9 %" : `${rounded} %`; // nothing is certain
 }
 
 function showBars(probabilities, best) {
@@ -352,6 +354,7 @@ function clearAnswer(words) {
   answered = null;
   byId("digit").textContent = "";
   byId("verdict").textContent = words;
+  byId("reading").hidden = !words;
   for (const id of ["hints", "seen", "correction"]) byId(id).hidden = true;
   showBars(null, null);
 }
@@ -363,7 +366,7 @@ function currentHints({ warnings }) {
 }
 
 function verdictOn({ digit, confidence, accepted, reason, probabilities }) {
-  if (accepted) return `It is a ${digit}, ${percent(confidence)} sure.`;
+  if (accepted) return `It is ${a(digit)}, ${percent(confidence)} sure.`;
   const [first, second] = [...probabilities.keys()]
     .sort((a, b) => probabilities[b] - probabilities[a]);
   return REASONS[reason]?.(first, second) ?? "It cannot read this.";
@@ -371,13 +374,14 @@ function verdictOn({ digit, confidence, accepted, reason, probabilities }) {
 
 function showAnswer(prediction) {
   hideTrouble();
+  byId("reading").hidden = false;
   byId("digit").textContent = prediction.accepted ? prediction.digit : "?";
   byId("digit").classList.toggle("unsure", !prediction.accepted);
   byId("verdict").textContent = verdictOn(prediction);
   const hints = currentHints(prediction);
   byId("hints").replaceChildren(...hints.map((text) => element("li", "", text)));
   byId("hints").hidden = hints.length === 0;
-  showBars(prediction.probabilities, prediction.digit);
+  showBars(prediction.probabilities, prediction.accepted ? prediction.digit : null);
   if (answered.requestId !== byId("correction").dataset.about) byId("correction").hidden = true;
 }
 
@@ -449,7 +453,7 @@ function showCorrection({ digit, accepted, reason }) {
   if (!("feedback" in server) || reason === "blank") return;
   byId("correction").hidden = false;
   byId("correction").dataset.about = answered.requestId;
-  byId("correction-title").textContent = accepted ? "No, it is a" : "It is a";
+  byId("correction-title").textContent = accepted ? "No, it is a …" : "It is a …";
   labels.forEach((button, label) => { button.hidden = accepted && label === digit; });
   byId("labels").hidden = false;
   byId("thanks").hidden = true;
@@ -458,7 +462,7 @@ function showCorrection({ digit, accepted, reason }) {
 async function correct(label) {
   if (!answered) return;
   const body = JSON.stringify({ request_id: answered.requestId, label });
-  let words = `Thank you: noted as a ${label}.`;
+  let words = `Thank you: noted as ${a(label)}.`;
   try {
     await post("feedback", body, new AbortController().signal);
     byId("labels").hidden = true;
