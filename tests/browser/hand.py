@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from playwright.sync_api import CDPSession, Page
+from playwright.sync_api import CDPSession, Page, expect
 
 from tests.browser.strokes import Point, Stroke, smooth
 
@@ -29,13 +29,13 @@ def draw_with_finger(page: Page, session: CDPSession, strokes: Sequence[Stroke])
 
 def verdict(page: Page) -> str:
     """What the page says when pen and answer have come to rest."""
-    page.wait_for_function("document.getElementById('live').textContent !== ''")
+    expect(page.locator("#live")).not_to_be_empty()
     return page.inner_text("#verdict")
 
 
 def announced(page: Page) -> str:
     """What a screen reader says, when it has something to say."""
-    page.wait_for_function("document.getElementById('live').textContent !== ''")
+    expect(page.locator("#live")).not_to_be_empty()
     return page.locator("#live").text_content() or ""
 
 

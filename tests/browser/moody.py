@@ -37,9 +37,7 @@ class Moody:
     asked: list[float] = field(default_factory=list)  # when, for each POST /predict
     feedback: list[Any] = field(default_factory=list)
 
-    def __call__(
-        self, environ: dict[str, Any], start_response: "StartResponse"
-    ) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/predict":
             self.asked.append(time.monotonic())
             if self.refusal:
