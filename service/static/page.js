@@ -114,7 +114,7 @@ function changed() {
   revision += 1;
   repaint();
   const scene = onPaper();
-  byId("live").textContent = ""; // or the same words twice would be said once
+  if (byId("trouble").hidden) say(""); // or the same words twice would be said once
   byId("invitation").hidden = scene.length > 0;
   byId("undo").setAttribute("aria-disabled", String(marks.length === 0));
   byId("clear").setAttribute("aria-disabled", String(scene.length === 0));
@@ -366,7 +366,7 @@ function currentHints({ warnings }) {
 }
 
 function verdictOn({ digit, confidence, accepted, reason, probabilities }) {
-  if (accepted) return `It is ${a(digit)}, ${percent(confidence)} sure.`;
+  if (accepted) return `It is ${a(digit)}, ${percent(confidence).replace(">", "over")} sure.`;
   const [first, second] = [...probabilities.keys()]
     .sort((a, b) => probabilities[b] - probabilities[a]);
   return REASONS[reason]?.(first, second) ?? "It cannot read this.";
@@ -385,13 +385,14 @@ function showAnswer(prediction) {
   if (answered.requestId !== byId("correction").dataset.about) byId("correction").hidden = true;
 }
 
-function showExplanation({ frame, importance, steps = [] }) {
+function showExplanation({ predictions: [{ digit }], frame, importance, steps }) {
   paintGrid(byId("frame"), frame, (value) => [value, value, value, 255]);
   const largest = Math.max(...importance.flat().map(Math.abs)) || 1;
   const colours = ["--for", "--against"].map(channelsOf);
   paintGrid(byId("map"), importance, (value) => [
     ...colours[value > 0 ? 0 : 1], Math.round((230 * Math.abs(value)) / largest),
   ]);
+  byId("for").textContent = `speaks for ${a(digit)}`;
   byId("steps").replaceChildren(...steps.map(({ did }) => element("li", "", did)));
   byId("preparation").hidden = steps.length === 0;
   byId("seen").hidden = false;
@@ -412,7 +413,7 @@ let ticking = null; // the countdown
 // A notice beside the answer, shown and said.
 function tell(text) {
   const isNew = byId("trouble").hidden || byId("trouble-text").textContent !== text;
-  hideTrouble();
+  stopCountdown();
   byId("trouble-text").textContent = text;
   byId("trouble").hidden = false;
   if (isNew) say(text);
@@ -433,10 +434,15 @@ function showTrouble({ message, wait }) {
   ticking = setInterval(tick, 250);
 }
 
-function hideTrouble() {
+function stopCountdown() {
   clearInterval(ticking);
   byId("countdown").textContent = "";
   byId("retry").hidden = true; // there is something to try again only when asking failed
+}
+
+function hideTrouble() {
+  stopCountdown();
+  if (!byId("trouble").hidden) say("");
   byId("trouble").hidden = true;
 }
 

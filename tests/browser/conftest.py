@@ -1,6 +1,5 @@
 """A browser, the real service, and a page that is watched."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -9,10 +8,8 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, sync_playwright
 
 from tests.browser.moody import Moody, serving
-from tests.helpers import missing
+from tests.browser.states import launch
 from tests.server import Server, running
-
-EXECUTABLES = ("chromium", "chromium-browser", "google-chrome")
 
 # What Chromium writes to the console for every answer that is not a good one.
 NOT_LOADED = "Failed to load resource"
@@ -22,13 +19,8 @@ OpenPage: TypeAlias = Callable[..., Page]
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium, without a window."""
-    executable = next(filter(None, map(shutil.which, EXECUTABLES)), None)
-    if executable is None:
-        missing("a browser is needed: install Chromium (Debian: chromium)")
-    # Without its sandbox, which containers do not allow; it sees our own pages only.
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, chromium_sandbox=False)
+        browser = launch(playwright)
         yield browser
         browser.close()
 

@@ -29,6 +29,7 @@ def draw_with_finger(page: Page, session: CDPSession, strokes: Sequence[Stroke])
 
 def verdict(page: Page) -> str:
     """What the page says when pen and answer have come to rest."""
+    expect(page.locator("#trouble")).to_be_hidden()
     expect(page.locator("#live")).not_to_be_empty()
     return page.inner_text("#verdict")
 

@@ -1,5 +1,6 @@
 """The application in this process: it can be told to refuse for a while, and remembers feedback."""
 
+import io
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -35,13 +36,15 @@ class Moody:
     url: str
     refusal: Refusal | None = None
     asked: list[float] = field(default_factory=list)  # when, for each POST /predict
+    bodies: list[bytes] = field(default_factory=list)  # what was sent with them
     feedback: list[Any] = field(default_factory=list)
 
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/predict":
             self.asked.append(time.monotonic())
+            self.bodies.append(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+            environ["wsgi.input"] = io.BytesIO(self.bodies[-1])
             if self.refusal:
-                environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
                 start_response(self.refusal.status, list(self.refusal.headers.items()))
                 return [self.refusal.body]
         return self.application(environ, start_response)

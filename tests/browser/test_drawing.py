@@ -91,7 +91,11 @@ def test_a_settled_answer_is_announced_once(page: Page) -> None:
 
 def test_an_answer_to_what_was_cleared_is_not_shown(page: Page) -> None:
     held: list[Route] = []
-    page.route("**/predict", held.append)  # on its way, and not answered yet
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/predict", hold)  # on its way, and not answered yet
     draw(page, DIGITS[3])
     while not held:
         page.wait_for_timeout(20)
