@@ -15,14 +15,19 @@ State: TypeAlias = Callable[[Page, Moody], None]
 
 EXECUTABLES = ("chromium", "chromium-browser", "google-chrome")
 
-WIDE = {"width": 1200, "height": 860}
-NARROW = {"width": 360, "height": 740}
+WIDE: dict[str, Any] = {"viewport": {"width": 1200, "height": 800}}
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 360, "height": 740},
+    "device_scale_factor": 2,
+    "has_touch": True,
+    "is_mobile": True,
+}
 
 LOOKS: dict[str, dict[str, Any]] = {
-    "light": {"color_scheme": "light", "viewport": WIDE},
-    "dark": {"color_scheme": "dark", "viewport": WIDE},
-    "narrow": {"color_scheme": "light", "viewport": NARROW},
-    "narrow-dark": {"color_scheme": "dark", "viewport": NARROW},
+    "light": WIDE | {"color_scheme": "light"},
+    "dark": WIDE | {"color_scheme": "dark"},
+    "narrow": PHONE | {"color_scheme": "light"},
+    "narrow-dark": PHONE | {"color_scheme": "dark"},
 }
 
 

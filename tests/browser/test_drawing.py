@@ -6,6 +6,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from tests.browser.conftest import OpenPage
 from tests.browser.hand import announced, draw, draw_with_finger, verdict
 from tests.browser.moody import Moody
+from tests.browser.states import PHONE
 from tests.browser.strokes import DIGITS, SCRIBBLE
 from tests.helpers import table
 
@@ -22,8 +23,7 @@ def test_a_digit_drawn_with_the_mouse_is_read(page: Page, digit: int) -> None:
 
 @pytest.mark.parametrize("digit", [2, 5])
 def test_a_digit_drawn_with_a_finger_is_read(open_page: OpenPage, digit: int) -> None:
-    phone = {"width": 360, "height": 740}
-    page = open_page(viewport=phone, has_touch=True, is_mobile=True, device_scale_factor=3)
+    page = open_page(**PHONE)
     draw_with_finger(page, page.context.new_cdp_session(page), DIGITS[digit])
     assert verdict(page).startswith(f"It is a {digit},")
     assert page.evaluate("scrollY") == 0  # the finger drew, and did not scroll
@@ -126,6 +126,19 @@ def test_what_the_model_saw_and_what_mattered_are_shown(page: Page) -> None:
     assert max(importance[3::4]) > 200  # somewhere it matters much
     page.uncheck("#show-map")
     expect(page.locator("#map")).to_be_hidden()
+
+
+def test_how_it_was_prepared_is_told(page: Page) -> None:
+    steps = [{"name": "lines", "did": "three ruled lines removed"}]
+
+    def add(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"steps": steps})
+
+    page.route("**/explain*", add)
+    draw(page, DIGITS[5])
+    page.get_by_text("How it was prepared").click()
+    expect(page.locator("#steps li")).to_have_text("three ruled lines removed")
 
 
 def test_a_correction_is_sent_with_the_answers_id(open_page: OpenPage, moody: Moody) -> None:

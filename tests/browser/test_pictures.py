@@ -13,6 +13,7 @@ from service.settings import Settings
 from tests.browser.conftest import OpenPage
 from tests.browser.hand import announced, draw, verdict
 from tests.browser.moody import Moody, serving
+from tests.browser.states import PHONE
 from tests.browser.strokes import DIGITS
 from tests.helpers import ROOT
 
@@ -61,11 +62,14 @@ def test_a_file_is_sent_as_it_is_and_shown(open_page: OpenPage, moody: Moody) ->
     expect(page.locator("#hints")).to_contain_text("Dark ink on light paper")
 
 
-def test_the_camera_of_a_phone_is_asked_for(page: Page) -> None:
-    camera = page.locator("#camera")
-    assert camera.get_attribute("capture") == "environment"
-    camera.set_input_files(SEVEN)
-    assert_seven(page)
+def test_the_camera_of_a_phone_is_asked_for(open_page: OpenPage, page: Page) -> None:
+    expect(page.get_by_role("button", name="Take a photo")).to_be_hidden()  # this is no phone
+    phone = open_page(**PHONE)
+    with phone.expect_file_chooser() as chooser:
+        phone.get_by_role("button", name="Take a photo").click()
+    assert chooser.value.element.get_attribute("capture") == "environment"
+    chooser.value.set_files(SEVEN)
+    assert_seven(phone)
 
 
 def test_a_dropped_file_is_read(page: Page) -> None:

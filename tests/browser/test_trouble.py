@@ -1,5 +1,8 @@
 """The page when the server is away, busy, or does not want what it was sent."""
 
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 from playwright.sync_api import expect
@@ -64,6 +67,14 @@ def test_retry_after_is_told_and_respected(
     expect(page.locator("#digit")).to_have_text("1", timeout=20_000)
     assert moody.asked[asked] - moody.asked[asked - 1] >= 3
     expect(page.locator("#trouble")).to_be_hidden()
+
+
+def test_retry_after_may_be_a_date(open_page: OpenPage, moody: Moody) -> None:
+    in_an_hour = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    moody.refusal = Refusal("503 Service Unavailable", {"Retry-After": in_an_hour})
+    page = open_page(moody.url)
+    draw(page, DIGITS[1])
+    expect(page.locator("#countdown")).to_have_text(re.compile(r"Trying again in 3[56]\d\d s\."))
 
 
 def test_a_new_drawing_does_not_ask_sooner(open_page: OpenPage, moody: Moody) -> None:

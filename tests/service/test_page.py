@@ -51,9 +51,10 @@ class Document(HTMLParser):
 def get(client: FlaskClient, path: str, **headers: str) -> TestResponse:
     """What a browser is answered; files are closed again."""
     sent = {"Accept": BROWSER} | {name.replace("_", "-"): value for name, value in headers.items()}
-    with client.get(path, headers=sent) as response:
-        response.get_data()
-        return response
+    response = client.get(path, headers=sent)
+    response.get_data()
+    response.close()
+    return response
 
 
 @pytest.fixture
