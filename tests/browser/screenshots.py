@@ -17,8 +17,8 @@ def main() -> None:
     """Take all of them."""
     OUTPUT.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright, serving() as moody:
-        browser = launch(playwright)
         for look, options in LOOKS.items():
+            browser = launch(playwright)  # one that had a mouse keeps it, also as a phone
             for state, reach in STATES.items():
                 moody.refusal = None
                 page = browser.new_page(reduced_motion="reduce", **options)
@@ -27,7 +27,7 @@ def main() -> None:
                 page.mouse.move(0, 0)
                 page.screenshot(path=OUTPUT / f"{look}-{state}.png", full_page=True)
                 page.close()
-        browser.close()
+            browser.close()
 
 
 if __name__ == "__main__":
