@@ -19,6 +19,7 @@ def test_a_digit_drawn_with_the_mouse_is_read(page: Page, digit: int) -> None:
     best = page.locator("#bars .best")
     assert best.inner_text().split()[0] == str(digit)
     assert page.locator("#bars li").count() == 10
+    expect(page.locator("#hints")).to_be_hidden()  # its ground is the page's own
 
 
 @pytest.mark.parametrize("digit", [2, 5])
@@ -38,7 +39,10 @@ def test_the_answer_comes_while_the_pen_still_moves(page: Page) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + 110, box["y"] + 300)
     expect(page.locator("#digit")).not_to_be_empty()
+    page.wait_for_timeout(1000)
+    expect(page.locator("#live")).to_be_empty()  # but nothing is said before the pen is lifted
     page.mouse.up()
+    announced(page)
 
 
 def test_what_is_no_digit_is_refused_in_words(page: Page) -> None:
