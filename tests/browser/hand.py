@@ -31,7 +31,8 @@ def verdict(page: Page) -> str:
     """What the page says when pen and answer have come to rest."""
     expect(page.locator("#trouble")).to_be_hidden()
     expect(page.locator("#live")).not_to_be_empty()
-    return page.inner_text("#verdict")
+    text: str = page.inner_text("#verdict")
+    return text
 
 
 def announced(page: Page) -> str:
