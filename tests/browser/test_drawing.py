@@ -52,6 +52,53 @@ def test_what_is_no_digit_is_refused_in_words(page: Page) -> None:
     assert page.locator("#bars .best").count() == 0
 
 
+def change_answers(page: Page, **changes: object) -> None:
+    """What the server answers, with changes that its model does not make for a test."""
+
+    def change(route: Route) -> None:
+        answer = route.fetch()
+        document = answer.json()
+        document["predictions"][0] |= changes
+        route.fulfill(response=answer, json=document)
+
+    page.route("**/predict", change)
+
+
+@table(
+    "reason, words",
+    {
+        "blank": ("blank", "nothing here to read"),
+        "ink": ("too_much_ink", "too much ink"),
+        "several": ("several_digits", "more than one digit"),
+        "strange": ("out_of_distribution", "does not look like a digit"),
+        "undecided": ("low_confidence", "could be an 8 or a 3: too close to tell"),
+        "one of a later version": ("illegible", "cannot read this"),
+    },
+)
+def test_every_refusal_is_told_in_words(page: Page, reason: str, words: str) -> None:
+    shares = [0.0, 0.0, 0.0, 0.4, 0.0, 0.0, 0.0, 0.0, 0.6, 0.0]
+    change_answers(page, accepted=False, reason=reason, digit=8, probabilities=shares)
+    draw(page, DIGITS[1])
+    assert words in verdict(page)
+    assert page.inner_text("#digit") == "?"
+
+
+@table(
+    "warning, words",
+    {
+        "faint": ("low_contrast", "ink is faint"),
+        "cut": ("touches_border", "touches the edge"),
+        "small": ("very_small", "very small"),
+    },
+)
+def test_every_warning_is_a_hint(page: Page, warning: str, words: str) -> None:
+    change_answers(page, warnings=[warning, "one_of_a_later_version"])
+    draw(page, DIGITS[1])
+    assert words in announced(page)
+    expect(page.locator("#hints li")).to_have_count(1)
+    expect(page.locator("#hints")).to_contain_text(words)
+
+
 def test_undo_takes_back_strokes_and_clearings_one_by_one(page: Page) -> None:
     draw(page, DIGITS[4])
     assert verdict(page).startswith("It is a 4,")
