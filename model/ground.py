@@ -50,17 +50,18 @@ def against_ground(sheet: Ink) -> Lit:
     ring = _margin(cells.shape)
     level = _usual(cells, ring)
     surface = _fitted(cells, rows, columns, ring)
-    fitted = rows @ surface @ columns.T
+    fitted = np.asarray(rows @ surface @ columns.T, np.float32)
+    light = sheet.copy()
     if _explained(cells, fitted) > WORTH_IT * _explained(cells, level):
         unevenness = float(fitted.max() - fitted.min())
-        light = sheet - _powers(sheet.shape[0]) @ surface @ _powers(sheet.shape[1]).T
+        light -= _powers(sheet.shape[0]) @ surface @ _powers(sheet.shape[1]).T
     else:
         unevenness = 0.0
-        light = sheet - np.float32(level)
+        light -= np.float32(level)
     inverted = float(np.vdot(light * light, light)) < 0  # strokes far outweigh noise
     if inverted:
         np.negative(light, out=light)
-    return Lit(np.asarray(light, np.float32), inverted, unevenness)
+    return Lit(light, inverted, unevenness)
 
 
 def _margin(shape: tuple[int, int]) -> Mask:
