@@ -16,7 +16,7 @@ Mask: TypeAlias = NDArray[np.bool_]
 
 STROKE = 0.5  # ink of which there is more in a stroke than not
 
-SAMPLES = 10_000  # pixels that are looked at to choose the threshold
+SAMPLES = 6_000  # pixels that are looked at to choose the threshold
 LEAST_CONTRAST = 24.0  # grey levels: less between paper and ink is a blank sheet
 NOISES = 3.5  # standard deviations of the paper above which there is ink
 DARKEST = 0.002  # of the pixels: fewer than the thinnest stroke covers, more than specks do

@@ -6,7 +6,6 @@ handful of slopes). Which of them were on the paper before the digit, ``rules.py
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ LONG = 0.2  # of the strips, side by side
 SHORTEST = 3  # strips side by side
 FILLED = 0.7  # of a strip, where a line runs through it
 STEEPEST = 0.05  # rows a column: 3 degrees
+FINE_STEPS = 6  # rows at a sheet's edge up to which every slope is tried
 PARALLEL = 0.02  # difference of the slopes of lines that are parallel, but for
 RAGGED = 2.0  # rows of error at the ends of a piece
 MOST = 40  # pieces
@@ -31,8 +31,6 @@ THICKEST = 0.05  # of the sheet's longer side
 THICK = 2.5  # rows, which may be more than that
 BENT = 0.8  # rows by which a piece leaves its line, where it is no line
 GAP = 3  # columns without ink within a line
-
-Strips: TypeAlias = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -87,9 +85,9 @@ def find_lines(ink: Ink) -> list[Line]:
     pieces = _pieces(_together(level))
     if not pieces:
         return []
-    courses = [_course(shares, row, slope, strips, width) for row, strips in pieces]
     thickest = max(THICK, THICKEST * max(height, width))
-    courses = [course for course in courses if course.thickness <= thickest]
+    followed = _courses(shares, pieces, slope, width)
+    courses = [course for course in followed if course.thickness <= thickest]
     if not courses:
         return []
     slope = _shared_slope(courses, slope)
@@ -141,52 +139,72 @@ def _levelled(shares: Ink, width: int) -> tuple[float, Ink]:
     count, height = shares.shape
     columns = (np.arange(count) - (count - 1) / 2) * (width / count)
     most = int(STEEPEST * width / 2)
-    margin = most + 1
-    padded = np.pad(shares, ((0, 0), (margin, margin)))
+    step = 1 + most // FINE_STEPS  # three rows are taken together afterwards
+    padded = _padded(shares, most + 1)
+    strips, rows = np.arange(count)[:, None], np.arange(height) + most + 1
     best, best_score = (0.0, shares), -1.0
-    for drop in range(-most, most + 1):
+    for drop in range(-(most // step) * step, most + 1, step):
         slope = 2 * drop / width
-        starts = np.rint(columns * slope).astype(int) + margin
-        level = np.stack(
-            [strip[at : at + height] for strip, at in zip(padded, starts, strict=True)]
-        )
-        rows = level.sum(axis=0)
-        score = float(rows @ rows)
+        level = padded[strips, np.rint(columns * slope).astype(int)[:, None] + rows]
+        together = level.sum(axis=0)
+        score = float(together @ together)
         if score > best_score:
             best, best_score = (slope, level), score
     return best
 
 
-def _pieces(level: Ink) -> list[tuple[int, Strips]]:
+def _padded(shares: Ink, margin: int) -> Ink:
+    """Shares (strips, H) with empty rows before and behind them."""
+    count, height = shares.shape
+    padded = np.zeros((count, height + 2 * margin), np.float32)
+    padded[:, margin : margin + height] = shares
+    return padded
+
+
+def _pieces(level: Ink) -> list[tuple[int, slice]]:
     """Row and strips of each run of filled strips, the longest first."""
     begins = _side_by_side(level)
     long = np.zeros(level.shape, np.bool_)
     for offset in range(len(level) - len(begins) + 1):
         long[offset : offset + len(begins)] |= begins
     scores = (level * long).sum(axis=0)
-    found: list[tuple[int, Strips]] = []
+    found: list[tuple[int, slice]] = []
     while len(found) < MOST and scores.max() > 0:
         row = int(scores.argmax())
         scores[max(row - APART, 0) : row + APART + 1] = 0
-        strips = np.flatnonzero(long[:, row])
-        ends = np.flatnonzero(np.diff(strips) > 1) + 1
-        found += [(row, piece) for piece in np.split(strips, ends)]
+        edges = np.flatnonzero(np.diff(long[:, row], prepend=False, append=False)).tolist()
+        found += [(row, slice(*ends)) for ends in zip(edges[::2], edges[1::2], strict=True)]
     return found
 
 
-def _course(shares: Ink, row: int, slope: float, strips: Strips, width: int) -> _Course:
-    """Follow the ink near a row along a slope."""
-    count, height = shares.shape
-    columns = ((strips + 0.5) - count / 2) * (width / count)
-    rows = np.rint(row + slope * columns).astype(int)[:, None] + AROUND
-    mass = shares[strips[:, None], np.minimum(np.maximum(rows, 0), height - 1)]
-    mass *= (rows >= 0) & (rows < height)
-    total = mass.sum(axis=1)
-    thickness = float(np.sort(total)[int(0.4 * len(total))])  # below the middle: strokes only add
-    plain = (np.abs(total - thickness) <= max(1, thickness / 2)) & (total > 0)
-    middle = (mass * rows)[plain].sum(axis=1) / total[plain]
-    start, stop = strips[0] * width / count, (strips[-1] + 1) * width / count
-    return _Course(columns[plain], middle, thickness, start, stop, float(plain.mean()))
+def _courses(
+    shares: Ink, pieces: list[tuple[int, slice]], slope: float, width: int
+) -> list[_Course]:
+    """Follow the ink near the row of each piece along a slope."""
+    count = len(shares)
+    columns = (np.arange(count) - (count - 1) / 2) * (width / count)
+    centres = np.rint(np.array([row for row, _ in pieces])[:, None] + slope * columns).astype(int)
+    rows = centres[..., None] + AROUND
+    margin = max(0, -int(rows.min()), int(rows.max()) - shares.shape[1] + 1)
+    mass = _padded(shares, margin)[np.arange(count)[:, None], rows + margin]
+    total = mass.sum(axis=-1)
+    middle = (mass * rows).sum(axis=-1) / np.maximum(total, np.finfo(np.float32).tiny)
+    courses = []
+    for index, (_, strips) in enumerate(pieces):
+        ink = total[index, strips]
+        thickness = float(np.sort(ink)[int(0.4 * len(ink))])  # below the middle: strokes only add
+        plain = (np.abs(ink - thickness) <= max(1, thickness / 2)) & (ink > 0)
+        courses.append(
+            _Course(
+                columns[strips][plain],
+                middle[index, strips][plain],
+                thickness,
+                strips.start * width / count,
+                strips.stop * width / count,
+                np.count_nonzero(plain) / len(plain),
+            )
+        )
+    return courses
 
 
 def _shared_slope(courses: list[_Course], otherwise: float) -> float:

@@ -30,7 +30,7 @@ SMALLEST = 0.06  # of the sheet's longer side: what is left must be a digit
 PART = 0.3  # of the longest part's side: as large is part of what is left
 DARKER = 1.3  # times the light of a line: a pen that shows on it
 AS_A_RULE = 0.8  # of a line's columns are no darker than what counts for its light
-LEAST = 1.0  # grey level that a line has at least, where it is written down
+LEAST = 1.0  # grey level that a line has at least: 0 is none
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ def without_rules(light: Ink, ink: Ink) -> Rules | None:
     across, down = _held(_alike(find_lines(ink)), _alike(find_lines(ink.T)), ink.shape)
     if not across and not down:
         return None
-    alone = _lines_alone(ink, light, across, down)
-    rest = np.where(alone > 0, np.float32(0), ink)
+    owners, levels = _lines_alone(ink, light, across, down)
+    rest = np.where(owners > 0, np.float32(0), ink)
     box = _digit_box(rest)
     if box is None:
         return None
@@ -91,8 +91,8 @@ def without_rules(light: Ink, ink: Ink) -> Rules | None:
     surely_down = _sure(down, box[0], ink.shape[0], width)
     if not surely_across and not surely_down:
         return None
-    if len(surely_across) < len(across) or len(surely_down) < len(down):
-        alone = _lines_alone(ink, light, surely_across, surely_down)
+    kept = [line in surely_across for line in across] + [line in surely_down for line in down]
+    alone = np.where([False, *kept], levels, np.float32(0))[owners]
     pen = median(light[box][digit > STROKE])
     drawn_over = (pen > DARKER * alone) & (light >= (alone + np.float32(pen)) / 2)
     gone = (alone > 0) & ~drawn_over
@@ -170,21 +170,27 @@ def _digit_box(ink: Ink) -> tuple[slice, slice] | None:
     )
 
 
-def _lines_alone(ink: Ink, light: Ink, across: list[Line], down: list[Line]) -> NDArray[np.float32]:
-    """Where a sheet (H, W) shows nothing but a line: that line's light, elsewhere 0.
+def _lines_alone(
+    ink: Ink, light: Ink, across: list[Line], down: list[Line]
+) -> tuple[NDArray[np.intp], Ink]:
+    """Where a sheet (H, W) shows nothing but a line: its number from 1 on; and the lines' light.
 
     First all lines across, so that those that run down have nothing beside them any more.
     """
-    alone = np.zeros(ink.shape, np.float32)
+    owners = np.zeros(ink.shape, np.intp)
+    levels = [0.0]
     if across:
-        _mark(alone, ink, light, across)
+        levels += _mark(owners, 1, ink, light, across)
     if down:
-        _mark(alone.T, np.where(alone > 0, np.float32(0), ink).T, light.T, down)
-    return alone
+        rest = np.where(owners > 0, np.float32(0), ink)
+        levels += _mark(owners.T, 1 + len(across), rest.T, light.T, down)
+    return owners, np.array(levels, np.float32)
 
 
-def _mark(alone: Ink, ink: Ink, light: Ink, lines: list[Line]) -> None:
-    """Write the light of each line where there is no ink just above and below it."""
+def _mark(
+    owners: NDArray[np.intp], first_number: int, ink: Ink, light: Ink, lines: list[Line]
+) -> list[float]:
+    """Write each line's number where there is no ink just above and below it; their light."""
     height, width = ink.shape
     columns = np.arange(width)
     row, slope, start, stop, thickness = np.array([astuple(line) for line in lines]).T[..., None]
@@ -199,10 +205,10 @@ def _mark(alone: Ink, ink: Ink, light: Ink, lines: list[Line]) -> None:
     bare = ~(stroke[:, 0] | below) & (columns >= start - 2) & (columns < stop + 2)
     inside &= (offsets >= 0)[:, None] & (offsets < depth)[..., None]
     peaks = (light[rows, columns] * inside).max(axis=1)
-    levels = [_usual(peak[on]) for peak, on in zip(peaks, bare, strict=True)]
     hit = inside & bare[:, None]
     line, _, column = np.nonzero(hit)
-    alone[rows[hit], column] = np.maximum(np.array(levels, np.float32), LEAST)[line]
+    owners[rows[hit], column] = line + first_number
+    return [_usual(peak[on]) for peak, on in zip(peaks, bare, strict=True)]
 
 
 def _usual(peaks: Ink) -> float:
@@ -210,4 +216,5 @@ def _usual(peaks: Ink) -> float:
 
     As a rule: between two rows of pixels it is less, and under a stroke that lies on it more.
     """
-    return float(np.sort(peaks)[int(AS_A_RULE * len(peaks))]) if len(peaks) else 0.0
+    usual = float(np.sort(peaks)[int(AS_A_RULE * len(peaks))]) if len(peaks) else 0.0
+    return max(usual, LEAST)
