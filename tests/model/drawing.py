@@ -1,6 +1,7 @@
 """Digits drawn with a pen: polylines, antialiased, on a sheet of any size."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,7 @@ def stroke(
 ) -> None:
     """Draw a line with a round pen so many pixels wide; (0, 0) of the line comes to ``at``."""
     points = np.array(line) * times + (at[1], at[0])
-    for start, stop in zip(points[:-1], points[1:], strict=True):
+    for start, stop in pairwise(points):
         lowest = np.maximum(np.floor(np.minimum(start, stop) - pen), 0).astype(int)
         highest = np.maximum(np.ceil(np.maximum(start, stop) + pen + 1), 0).astype(int)
         near = sheet[lowest[1] : highest[1], lowest[0] : highest[0]]
