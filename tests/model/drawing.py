@@ -6,8 +6,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from model.ink import Ink
+
 Image = NDArray[np.uint8]
-Floats = NDArray[np.float64]
 Line = Sequence[tuple[float, float]]
 
 
@@ -46,13 +47,13 @@ ONES: Mapping[str, Sequence[Line]] = {
 }
 
 
-def paper(size: tuple[int, int]) -> Floats:
+def paper(size: tuple[int, int]) -> Ink:
     """An empty sheet (H, W) of ink in 0-1."""
-    return np.zeros(size)
+    return np.zeros(size, np.float32)
 
 
 def stroke(
-    sheet: Floats, line: Line, pen: float, *, at: tuple[float, float] = (0, 0), times: float = 1
+    sheet: Ink, line: Line, pen: float, *, at: tuple[float, float] = (0, 0), times: float = 1
 ) -> None:
     """Draw a line with a round pen so many pixels wide; (0, 0) of the line comes to ``at``."""
     points = np.array(line) * times + (at[1], at[0])
@@ -70,7 +71,7 @@ def stroke(
 
 def written(
     lines: Sequence[Line], size: tuple[int, int], at: tuple[float, float], height: float, pen: float
-) -> Floats:
+) -> Ink:
     """Lines so many pixels high, their upper left corner ``at`` row and column of a sheet."""
     sheet = paper(size)
     for line in lines:
@@ -78,7 +79,7 @@ def written(
     return sheet
 
 
-def shaded(ink: Floats, *, on: float | Floats = 255, pen: float = 0) -> Image:
+def shaded(ink: Ink, *, on: float | Ink = 255, pen: float = 0) -> Image:
     """The grey levels of ink: paper where there is none, the pen's where it is full."""
     levels = on + (pen - on) * ink
     grey: Image = np.rint(np.clip(levels, 0, 255)).astype(np.uint8)

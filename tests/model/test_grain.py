@@ -2,21 +2,23 @@ import numpy as np
 import pytest
 
 from model.grain import is_grain
+from model.ink import Ink
 from tests.helpers import table
-from tests.model.drawing import DIGITS, Floats, paper, stroke, written
+from tests.model.drawing import DIGITS, paper, stroke, written
 
 
-def judged(light: Floats, share: float = 0.5) -> bool:
+def judged(light: Ink, share: float = 0.5) -> bool:
     """Whether light is noise, its ink being what is above a share of its most."""
     ink = (light > share * light.max()).astype(np.float32)
     return is_grain(light.astype(np.float32), ink)
 
 
-def dots(shape: tuple[int, int], share: float, side: int = 1) -> Floats:
+def dots(shape: tuple[int, int], share: float, side: int = 1) -> Ink:
     """Blocks of ink anywhere."""
     rows, columns = -(-shape[0] // side), -(-shape[1] // side)
     drawn = np.random.default_rng(0).random((rows, columns)) < share
-    return np.kron(drawn, np.ones((side, side)))[: shape[0], : shape[1]] * 200
+    blocks = np.kron(drawn, np.ones((side, side)))[: shape[0], : shape[1]]
+    return np.asarray(blocks * 200, np.float32)
 
 
 @table("share", {"sparse": 0.02, "half": 0.5, "dense": 0.9})
@@ -33,7 +35,7 @@ def test_dense_blocks_are_noise(side: int) -> None:
 
 
 def test_normal_noise_is_noise() -> None:
-    assert judged(np.random.default_rng(0).normal(0, 20, (120, 120)))
+    assert judged(np.random.default_rng(0).normal(0, 20, (120, 120)).astype(np.float32))
 
 
 @pytest.mark.parametrize("number", range(10))
@@ -42,43 +44,42 @@ def test_digits_are_no_noise(number: int, pen: float) -> None:
     assert not judged(written(DIGITS[number], (200, 200), (40, 60), 120, pen) * 200)
 
 
-def diagonal(size: int) -> Floats:
-    return np.eye(size) * 200
+def diagonal(size: int) -> Ink:
+    return np.eye(size, dtype=np.float32) * 200
 
 
 @table(
     "light",
     {
-        "across": np.pad(np.full((1, 60), 200.0), 20),
-        "down": np.pad(np.full((60, 1), 200.0), 20),
+        "across": np.pad(np.full((1, 60), 200, np.float32), 20),
+        "down": np.pad(np.full((60, 1), 200, np.float32), 20),
         "falling": diagonal(80),
         "rising": diagonal(80)[:, ::-1],
     },
 )
-def test_a_line_one_pixel_wide_goes_on_in_one_direction(light: Floats) -> None:
+def test_a_line_one_pixel_wide_goes_on_in_one_direction(light: Ink) -> None:
     assert not judged(light)
 
 
 @pytest.mark.parametrize("shape", [(1, 60), (60, 1), (2, 2)])
 def test_a_sheet_without_directions_is_judged_by_those_it_has(shape: tuple[int, int]) -> None:
-    light = np.zeros(shape)
+    light = np.zeros(shape, np.float32)
     light[: shape[0] // 2 + 1, : shape[1] // 2 + 1] = 200
     light[0, 0] = 0
-    is_grain(light.astype(np.float32), light.astype(np.float32) / 200)  # and no warning
-    assert not judged(np.arange(60.0).reshape((1, 60)))
+    is_grain(light, light / 200)  # and no warning
+    assert not judged(np.arange(60, dtype=np.float32).reshape((1, 60)))
 
 
 def test_a_digit_in_noise_is_no_noise() -> None:
-    noise = np.random.default_rng(0).normal(0, 25, (200, 200))
+    noise = np.random.default_rng(0).normal(0, 25, (200, 200)).astype(np.float32)
     assert not judged(written(DIGITS[3], (200, 200), (40, 60), 120, 10) * 200 + noise)
 
 
 def test_broad_strokes_that_cover_much_of_a_sheet_are_no_noise() -> None:
     sheet = paper((200, 200))
     stroke(sheet, [(60, 40), (140, 40), (140, 160), (60, 160)], 45)
-    ink = sheet.astype(np.float32)
-    assert ink.mean() > 0.3
-    assert not is_grain(ink * 200, ink)
+    assert sheet.mean() > 0.3
+    assert not judged(sheet * 200)
 
 
 def test_sparse_blocks_may_be_strokes() -> None:

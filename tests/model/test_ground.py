@@ -4,14 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.ground import EVEN, against_ground, block_means
+from model.ink import Ink
 from tests.helpers import PROPERTY, table
-from tests.model.drawing import DIGITS, Floats, arc, paper, stroke, written
+from tests.model.drawing import DIGITS, arc, paper, stroke, written
 
 # Row and column of a sheet of 240 x 200, from -1 to 1.
-DOWN = np.linspace(-1, 1, 240)[:, None] * np.ones((1, 200))
-ACROSS = np.linspace(-1, 1, 200) * np.ones((240, 1))
+DOWN = np.linspace(-1, 1, 240, dtype=np.float32)[:, None] * np.ones((1, 200), np.float32)
+ACROSS = np.linspace(-1, 1, 200, dtype=np.float32) * np.ones((240, 1), np.float32)
 
-GROUNDS: dict[str, Floats] = {
+GROUNDS: dict[str, Ink] = {
     "even": 0 * DOWN,
     "light from the right": 50 * ACROSS,
     "light from below": 60 * DOWN,
@@ -21,12 +22,12 @@ GROUNDS: dict[str, Floats] = {
 }
 
 
-def sheet_of(ground: Floats, ink: Floats, *, level: float, contrast: float) -> Floats:
+def sheet_of(ground: Ink, ink: Ink, *, level: float, contrast: float) -> Ink:
     """Ink on lit paper."""
-    return (level + ground + contrast * ink).astype(np.float32)
+    return np.asarray(level + ground + contrast * ink, np.float32)
 
 
-def digit(number: int, *, height: float = 120, pen: float = 10) -> Floats:
+def digit(number: int, *, height: float = 120, pen: float = 10) -> Ink:
     return written(DIGITS[number], (240, 200), (60, 60), height, pen)
 
 
@@ -37,7 +38,7 @@ def digit(number: int, *, height: float = 120, pen: float = 10) -> Floats:
 @table("level, contrast", {"black on white": (160, -120), "white on black": (90, 120)})
 @pytest.mark.parametrize("number", [0, 1, 4, 8])
 def test_what_is_left_is_ink_on_nothing(
-    ground: Floats, level: float, contrast: float, number: int
+    ground: Ink, level: float, contrast: float, number: int
 ) -> None:
     ink = digit(number)
     lit = against_ground(sheet_of(ground, ink, level=level, contrast=contrast))
@@ -112,7 +113,7 @@ def test_a_digit_that_fills_its_sheet_is_ink(contrast: float, pen: float) -> Non
 
 
 def test_a_thin_dark_stroke_outweighs_noise_that_is_light() -> None:
-    noise = np.random.default_rng(0).normal(0, 8, (240, 200))
+    noise = np.random.default_rng(0).normal(0, 8, (240, 200)).astype(np.float32)
     lit = against_ground(sheet_of(noise, digit(1, pen=3), level=180, contrast=-150))
     assert lit.inverted
 
@@ -142,7 +143,7 @@ def test_the_sheet_is_not_changed() -> None:
 def test_blocks_become_their_means(
     shape: tuple[int, int], side: int, expected: tuple[int, int], dtype: type
 ) -> None:
-    image = np.random.default_rng(0).integers(0, 256, shape).astype(dtype)
+    image: Ink = np.random.default_rng(0).integers(0, 256, shape).astype(dtype)
     means = block_means(image, side)
     assert means.shape == expected
     assert means.dtype == np.float32

@@ -3,24 +3,24 @@ import pytest
 
 from model.ink import LEAST_CONTRAST, SOFT, STROKE, Ink, Strokes, separate
 from tests.helpers import table
-from tests.model.drawing import Floats, paper, stroke
+from tests.model.drawing import paper, stroke
 
 
-def found_in(light: Floats) -> Strokes:
-    strokes = separate(light.astype(np.float32))
+def found_in(light: Ink) -> Strokes:
+    strokes = separate(light)
     assert strokes is not None
     return strokes
 
 
-def nothing_in(light: Floats) -> bool:
-    return separate(light.astype(np.float32)) is None
+def nothing_in(light: Ink) -> bool:
+    return separate(light) is None
 
 
-def noise(shape: tuple[int, int], deviation: float, seed: int = 0) -> Floats:
-    return np.random.default_rng(seed).normal(0, deviation, shape)
+def noise(shape: tuple[int, int], deviation: float, seed: int = 0) -> Ink:
+    return np.random.default_rng(seed).normal(0, deviation, shape).astype(np.float32)
 
 
-def long_stroke(pen: float, size: int = 200) -> Floats:
+def long_stroke(pen: float, size: int = 200) -> Ink:
     """A slanted stroke (size, size) in 0-1."""
     sheet = paper((size, size))
     stroke(sheet, [(0.3 * size, 0.2 * size), (0.6 * size, 0.8 * size)], pen)
@@ -45,7 +45,7 @@ def test_a_thin_stroke_is_told_from_noise(
 
 @pytest.mark.parametrize("share", [0.01, 0.02, 0.1, 0.3, 0.5])
 def test_what_is_ink_does_not_depend_on_how_much_there_is(share: float) -> None:
-    light = np.zeros((200, 200))
+    light = np.zeros((200, 200), np.float32)
     light[:, : round(200 * share)] = 200
     light[:20, 199] = np.tile((80, 130), 10)  # shades of grey: less than half ink, and more
     strokes = found_in(light)
@@ -58,7 +58,7 @@ def test_what_is_ink_does_not_depend_on_how_much_there_is(share: float) -> None:
 @pytest.mark.parametrize("place", range(100, 106))
 @pytest.mark.parametrize("size", [120, 200, 256])
 def test_a_stroke_one_pixel_wide_is_seen_wherever_it_stands(size: int, place: int) -> None:
-    light = np.zeros((size, size))
+    light = np.zeros((size, size), np.float32)
     light[20:-20, place] = 200
     np.testing.assert_array_equal(found_in(light).ink, light / 200)
     np.testing.assert_array_equal(found_in(light.T).ink, light.T / 200)
@@ -74,7 +74,7 @@ def test_a_stroke_one_pixel_wide_is_seen_wherever_it_stands(size: int, place: in
     },
 )
 def test_less_contrast_than_the_least_is_paper(contrast: float, *, blank: bool) -> None:
-    light = np.zeros((60, 60))
+    light = np.zeros((60, 60), np.float32)
     light[20:40, 28:32] = contrast
     assert nothing_in(light) is blank
 
@@ -92,7 +92,7 @@ def test_paper_that_is_lighter_than_its_ground_has_none_either() -> None:
 def test_ink_less_than_noise_is_noise() -> None:
     light = noise((200, 200), 30)
     light[50:150, 100:103] += 50
-    found = separate(light.astype(np.float32))
+    found = separate(light)
     assert found is None or (found.ink[50:150, 100:103] > STROKE).mean() < 0.5
 
 
@@ -109,14 +109,14 @@ def test_ink_less_than_noise_is_noise() -> None:
     },
 )
 def test_edges_are_soft(level: float, expected: float) -> None:
-    light = np.zeros((100, 100))
+    light = np.zeros((100, 100), np.float32)
     light[20:80, 40:60] = 200
     light[50, 50] = 200 * level
     assert found_in(light).ink[50, 50] == pytest.approx(expected, abs=0.01)
 
 
 def test_ink_is_between_nothing_and_all_and_the_light_is_as_it_was() -> None:
-    light = (long_stroke(8) * 180 + noise((200, 200), 10)).astype(np.float32)
+    light = long_stroke(8) * 180 + noise((200, 200), 10)
     before = light.copy()
     ink: Ink = found_in(light).ink
     assert ink.dtype == np.float32

@@ -2,31 +2,32 @@ import numpy as np
 import pytest
 
 from model.components import components
+from model.ink import Ink
 from model.parts import MOST, Choice, choose
 from tests.helpers import table
-from tests.model.drawing import DIGITS, Floats, Line, paper, stroke, written
+from tests.model.drawing import DIGITS, Line, paper, stroke, written
 
 SIZE = (200, 260)
 
 
-def chosen_from(sheet: Floats) -> Choice:
+def chosen_from(sheet: Ink) -> Choice:
     return choose(components(sheet > 0.5))
 
 
-def kept(sheet: Floats) -> Floats:
+def kept(sheet: Ink) -> Ink:
     """The ink of a sheet that is taken for the digit."""
     parts = components(sheet > 0.5)
-    return parts.mask(choose(parts).chosen).astype(float)
+    return parts.mask(choose(parts).chosen).astype(np.float32)
 
 
-def drawn(*lines: Line, pen: float = 10, on: Floats | None = None) -> Floats:
+def drawn(*lines: Line, pen: float = 10, on: Ink | None = None) -> Ink:
     sheet = paper(SIZE) if on is None else on.copy()
     for line in lines:
         stroke(sheet, line, pen)
     return sheet
 
 
-def digit(number: int, left: float = 60, *, height: float = 120, pen: float = 10) -> Floats:
+def digit(number: int, left: float = 60, *, height: float = 120, pen: float = 10) -> Ink:
     return written(DIGITS[number], SIZE, (40, left), height, pen)
 
 
@@ -73,7 +74,7 @@ def test_a_digit_in_one_piece_is_kept_whole() -> None:
 # -- what is not the digit's ------------------------------------------------
 
 
-def with_spot(side: int, at: tuple[int, int], width: int | None = None) -> Floats:
+def with_spot(side: int, at: tuple[int, int], width: int | None = None) -> Ink:
     """The 0 with a rectangle of ink."""
     sheet = ZERO.copy()
     sheet[at[0] : at[0] + side, at[1] : at[1] + (width or side)] = 1
@@ -93,7 +94,7 @@ def with_spot(side: int, at: tuple[int, int], width: int | None = None) -> Float
         "a blot not so far": (with_spot(20, (100, 180)), False),
     },
 )
-def test_specks_and_what_is_far_are_dropped(sheet: Floats, *, dropped: bool) -> None:
+def test_specks_and_what_is_far_are_dropped(sheet: Ink, *, dropped: bool) -> None:
     expected = ZERO > 0.5 if dropped else sheet > 0.5
     np.testing.assert_array_equal(kept(sheet) > 0, expected)
 
@@ -114,14 +115,14 @@ def test_specks_and_what_is_far_are_dropped(sheet: Floats, *, dropped: bool) -> 
 def test_no_stroke_is_further_off_than_a_third_of_the_digit(
     top: int, left: int, *, near: bool
 ) -> None:
-    sheet = np.zeros((280, 220))
+    sheet = np.zeros((280, 220), np.float32)
     sheet[70:170, 80:120] = 1  # 100 high: 35 pixels are near
     sheet[top : top + 20, left : left + 20] = 1
     assert chosen_from(sheet).chosen.tolist() == [True, near]
 
 
 def test_only_so_many_parts_are_looked_at() -> None:
-    sheet = np.zeros((80, 80))
+    sheet = np.zeros((80, 80), np.float32)
     sheet[::4, ::4] = 1  # 400 dots, all alike
     assert chosen_from(sheet).chosen.sum() <= MOST
 
@@ -152,5 +153,5 @@ def test_only_so_many_parts_are_looked_at() -> None:
         "halves further apart": (drawn([(80, 40), (80, 160)], [(122, 40), (122, 160)]), True),
     },
 )
-def test_digits_side_by_side_are_several(sheet: Floats, *, several: bool) -> None:
+def test_digits_side_by_side_are_several(sheet: Ink, *, several: bool) -> None:
     assert chosen_from(sheet).several is several
