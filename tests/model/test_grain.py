@@ -66,7 +66,7 @@ def test_a_sheet_without_directions_is_judged_by_those_it_has(shape: tuple[int, 
     light = np.zeros(shape, np.float32)
     light[: shape[0] // 2 + 1, : shape[1] // 2 + 1] = 200
     light[0, 0] = 0
-    is_grain(light, light / 200)  # and no warning
+    is_grain(light, np.asarray(light / 200, np.float32))  # and no warning
     assert not judged(np.arange(60, dtype=np.float32).reshape((1, 60)))
 
 
