@@ -13,8 +13,8 @@ UV := .venv/uv/bin/uv pip compile --upgrade --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate --quiet pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-recipes check data train reproduce bench bench-service bench-engine \
-	bench-training lock clean
+.PHONY: help serve test test-browser test-recipes screenshots check data train reproduce bench \
+	bench-service bench-engine bench-training lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -30,6 +30,12 @@ serve: .venv/serve.stamp ## serve the model on HOST:PORT with WORKERS processes
 
 test: .venv/test.stamp ## run every test that needs no browser, database or container
 	$(BIN)/python -m pytest
+
+test-browser: .venv/test.stamp .venv/browser.stamp ## the page in a browser; needs chromium and, once, npm to fetch axe-core
+	$(BIN)/python -m pytest tests/browser
+
+screenshots: .venv/test.stamp .venv/browser.stamp ## pictures of the page in build/screenshots; needs chromium
+	$(BIN)/python -m tests.browser.screenshots
 
 test-recipes: .venv/test.stamp ## train mlp twice on MNIST: same bytes; measure the champion on every set again (4 min)
 	$(BIN)/python -m pytest tests/recipes
@@ -70,6 +76,7 @@ lock: ## choose newer versions for requirements/*.txt
 	$(UV) -o requirements/serve.txt
 	$(UV) --extra train -o requirements/train.txt
 	$(UV) --extra test -o requirements/test.txt
+	$(UV) --extra browser -o requirements/browser.txt
 
 clean: ## remove everything that was made here
 	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -79,8 +79,8 @@ class Artifact:
         return _digest(_manifest(self))
 
 
-def read(path: Path) -> Artifact:
-    """Read and verify the artifact at ``path``.
+def read(path: Path, *, any_normalizer: bool = False) -> Artifact:
+    """Read and verify the artifact at ``path``; with ``any_normalizer``, of another version too.
 
     Raises ArtifactNotFound, UnsupportedFormat or an ArtifactCorrupt whose
     message begins with the path.
@@ -99,7 +99,7 @@ def read(path: Path) -> Artifact:
             "name an artifact (.npz)"
         )
     try:
-        return decode(path.read_bytes())
+        return decode(path.read_bytes(), any_normalizer=any_normalizer)
     except errors.ArtifactError as error:
         raise type(error)(f"{path}: {error}") from None
     except OSError as error:
@@ -153,11 +153,12 @@ def encode(artifact: Artifact) -> bytes:
     return buffer.getvalue()
 
 
-def decode(data: bytes) -> Artifact:
+def decode(data: bytes, *, any_normalizer: bool = False) -> Artifact:
     """Parse and verify the bytes of an artifact; raises ArtifactError.
 
     Every check of names, dtypes, shapes and sizes is made against bytes that
-    are already here; nothing is allocated on a header's word.
+    are already here; nothing is allocated on a header's word. any_normalizer: take
+    an artifact of another normalizer version, too.
     """
     members = _unzip(data)
     document = _manifest_document(members)
@@ -172,6 +173,8 @@ def decode(data: bytes) -> Artifact:
         raise errors.DigestMismatch(f"the content does not match its digest; {RETRAIN}")
     if encoded != data:
         raise errors.NotCanonical(f"the bytes are not those the writer writes; {RETRAIN}")
+    if not any_normalizer:
+        _check_normalizer(artifact)
     _check_computation(artifact)
     return artifact
 
@@ -372,14 +375,18 @@ MANIFEST_FIELDS: Mapping[str, Callable[[Any], bool]] = {
 }
 
 
-def _check_computation(artifact: Artifact) -> None:
-    """Refuse what no digest can see: a model that is sound but does not work, or not here."""
+def _check_normalizer(artifact: Artifact) -> None:
+    """Refuse a model that was evaluated with other eyes than it would be served with."""
     if artifact.normalizer_version != normalizer.VERSION:
         raise errors.UnsupportedFormat(
             f"was evaluated with normalizer version {artifact.normalizer_version}, and this "
             f"release has version {normalizer.VERSION}; install the release that wrote it, "
             "or train it again"
         )
+
+
+def _check_computation(artifact: Artifact) -> None:
+    """Refuse what no digest can see: a model that is sound but does not work, or not here."""
     for name, array in {**artifact.parameters, GOLDEN_LOGITS: artifact.golden_logits}.items():
         if not np.isfinite(array).all():
             raise errors.NonFiniteParameter(f"member {name} has NaN or infinity; train it again")

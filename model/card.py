@@ -125,7 +125,8 @@ CAVEATS_AND_RECOMMENDATIONS = {
     "accepted": "An answer that is not accepted is a guess: do not use it. Not everything that is "
     "no digit is refused.",
     "orientation": "A half turn makes a 9 of a 6: send images upright.",
-    "clutter": "Ruled lines, shadows and specks are not removed: crop to the digit.",
+    "clutter": "Ruled lines, fields, shadows and specks are taken away where they are sure to be "
+    "none of the digit's strokes: a crop to the digit is safer still.",
     "small_differences": "MNIST's test set has been read by very many models, and some of its "
     "labels are wrong (Northcutt et al. 2021): a few images more or less mean nothing.",
 }

@@ -16,14 +16,14 @@ def is_grain(light: Ink, ink: Ink) -> bool:
     noise, neighbours have nothing to do with each other.
     """
     centred = light - light.mean(dtype=np.float32)
-    if _correlation(centred, 1) < ALIKE:
+    if not _goes_on(centred, 1):
         return True
     broad = max(1, max(light.shape) // BROAD)
-    return bool(ink.mean() > DENSE) and _correlation(centred, broad) < ALIKE
+    return bool(ink.mean() > DENSE) and not _goes_on(centred, broad)
 
 
-def _correlation(centred: Ink, lag: int) -> float:
-    """Of pixels so far apart, in that of the four directions in which it is the highest."""
+def _goes_on(centred: Ink, lag: int) -> bool:
+    """Whether pixels so far apart are alike in any of four directions (H, W)."""
     height, width = centred.shape
     upper, lower = centred[: max(height - lag, 0)], centred[lag:]
     pairs = (
@@ -32,5 +32,5 @@ def _correlation(centred: Ink, lag: int) -> float:
         (upper[:, : max(width - lag, 0)], lower[:, lag:]),
         (upper[:, lag:], lower[:, : max(width - lag, 0)]),
     )
-    alike = max((float(np.vdot(one, other)) for one, other in pairs if one.size), default=0.0)
-    return alike / float(np.vdot(centred, centred))
+    alike = ALIKE * float(np.vdot(centred, centred))
+    return any(float(np.vdot(one, other)) >= alike for one, other in pairs)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.ink import NORMAL, Ink, Mask
+from model.ink import NORMAL, Ink, Mask, median
 
 CELLS = 24  # of the longer side: as fine as the fit looks
 MARGIN = 0.12  # of each side: where the paper shows
@@ -50,17 +50,18 @@ def against_ground(sheet: Ink) -> Lit:
     ring = _margin(cells.shape)
     level = _usual(cells, ring)
     surface = _fitted(cells, rows, columns, ring)
-    fitted = rows @ surface @ columns.T
+    fitted = np.asarray(rows @ surface @ columns.T, np.float32)
+    light = sheet.copy()
     if _explained(cells, fitted) > WORTH_IT * _explained(cells, level):
         unevenness = float(fitted.max() - fitted.min())
-        light = sheet - _powers(sheet.shape[0]) @ surface @ _powers(sheet.shape[1]).T
+        light -= _powers(sheet.shape[0]) @ surface @ _powers(sheet.shape[1]).T
     else:
         unevenness = 0.0
-        light = sheet - np.float32(level)
+        light -= np.float32(level)
     inverted = float(np.vdot(light * light, light)) < 0  # strokes far outweigh noise
     if inverted:
         np.negative(light, out=light)
-    return Lit(np.asarray(light, np.float32), inverted, unevenness)
+    return Lit(light, inverted, unevenness)
 
 
 def _margin(shape: tuple[int, int]) -> Mask:
@@ -83,7 +84,7 @@ def _usual(cells: Ink, ring: Mask) -> float:
     near = counts[:-1] + counts[1:]
     lowest = int(near.argmax()) * EVEN
     among = (cells >= lowest) & (cells < lowest + 2 * EVEN)
-    return float(np.median(cells[among]))
+    return median(cells[among])
 
 
 def _explained(cells: Ink, ground: Ink | float) -> int:
@@ -123,12 +124,12 @@ def _fitted(cells: Ink, rows: Ink, columns: Ink, margin: Mask) -> Ink:
     basis = (rows[:, None, :, None] * columns[None, :, None, :]).reshape(cells.size, 9)[:, TERMS]
     ring = margin.reshape(-1)
     prior = np.where(ring, np.float32(1), np.float32(INSIDE))
-    level = float(np.median(cells[margin]))
+    level = median(cells[margin])
     values = cells.reshape(-1) - np.float32(level)
     residual = values
     coefficients = np.zeros(len(TERMS), np.float32)
     for _ in range(ROUNDS):
-        scale = max(NORMAL * float(np.median(np.abs(residual[ring]))), LEAST_SCALE)
+        scale = max(NORMAL * median(np.abs(residual[ring])), LEAST_SCALE)
         weighted = basis * (prior / (1 + (residual / scale) ** 2))[:, None]
         normal = weighted.T @ basis
         normal.flat[:: len(TERMS) + 1] += DAMPING

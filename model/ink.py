@@ -18,7 +18,7 @@ Mask: TypeAlias = NDArray[np.bool_]
 
 STROKE = 0.5  # ink of which there is more in a stroke than not
 
-SAMPLES = 10_000  # pixels that are looked at to choose the threshold
+SAMPLES = 6_000  # pixels that are looked at to choose the threshold
 LEAST_CONTRAST = 24.0  # grey levels: less between paper and ink is a blank sheet
 NOISES = 3.5  # standard deviations of the paper above which there is ink
 DARKEST = 0.002  # of the pixels: fewer than the thinnest stroke covers, more than specks do
@@ -59,6 +59,12 @@ def separate(light: Ink) -> Strokes | None:
     return Strokes(ink, inked)
 
 
+def median(values: NDArray[np.float32]) -> float:
+    """The middle of some values, the upper one of two; ``np.median`` takes ten times as long."""
+    middle = values.size // 2
+    return float(np.partition(values, middle, axis=None)[middle])
+
+
 def _sample(light: Ink) -> Ink:
     """Some of the pixels in ascending order, from all over the sheet.
 
@@ -77,6 +83,6 @@ def _noise(ordered: Ink) -> float:
     The first is too much where there is much ink, the second where the ground is too high.
     """
     middle = ordered[len(ordered) // 2]
-    spread = NORMAL * float(np.median(np.abs(ordered - middle)))
+    spread = NORMAL * median(np.abs(ordered - middle))
     below = ordered[: np.searchsorted(ordered, 0)]
     return min(spread, float(np.sqrt(below @ below / max(len(below), 1))))

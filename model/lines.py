@@ -6,7 +6,6 @@ handful of slopes). Which of them were on the paper before the digit, ``rules.py
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,17 +21,16 @@ LONG = 0.2  # of the strips, side by side
 SHORTEST = 3  # strips side by side
 FILLED = 0.7  # of a strip, where a line runs through it
 STEEPEST = 0.05  # rows a column: 3 degrees
+FINE_STEPS = 6  # rows at a sheet's edge up to which every slope is tried
 PARALLEL = 0.02  # difference of the slopes of lines that are parallel, but for
 RAGGED = 2.0  # rows of error at the ends of a piece
 MOST = 40  # pieces
 APART = 3  # rows between two of them
-REACH = 4  # rows around a piece in which its ink is
+AROUND = np.arange(-4, 5)  # rows around a piece in which its ink is
 THICKEST = 0.05  # of the sheet's longer side
 THICK = 2.5  # rows, which may be more than that
 BENT = 0.8  # rows by which a piece leaves its line, where it is no line
 GAP = 3  # columns without ink within a line
-
-Strips: TypeAlias = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,8 @@ class _Course:
     columns: Ink  # from the sheet's middle
     rows: Ink
     thickness: float
-    length: float  # in columns, with what crosses it
+    start: float  # column of the sheet
+    stop: float
     plain: float  # share of its strips that nothing crosses
 
     def own_slope(self, otherwise: float) -> float:
@@ -86,15 +85,25 @@ def find_lines(ink: Ink) -> list[Line]:
     pieces = _pieces(_together(level))
     if not pieces:
         return []
-    courses = [_course(shares, row, slope, strips, width) for row, strips in pieces]
-    slope = _shared_slope(courses, slope)
     thickest = max(THICK, THICKEST * max(height, width))
+    followed = _courses(shares, pieces, slope, width)
+    courses = [course for course in followed if course.thickness <= thickest]
+    if not courses:
+        return []
+    slope = _shared_slope(courses, slope)
+    straight = [(course, row) for course in courses if (row := _row(course, slope)) is not None]
+    return _lines(straight, slope, mask) if straight else []
+
+
+def _lines(straight: list[tuple[_Course, float]], slope: float, mask: Mask) -> list[Line]:
+    """The lines of one slope along courses that cross the middle at given rows."""
+    rows = np.array([row for _, row in straight])
+    thickness = np.array([course.thickness for course, _ in straight])
     lines = []
-    for row, strips in pieces:
-        centre = int(strips[0] + strips[-1] + 1) * width // (2 * count)
-        line = _line(_course(shares, row, slope, strips, width), slope, centre, mask)
-        if line is not None and line.thickness <= thickest:
-            lines.append(line)
+    for (course, row), inked in zip(straight, _ends(mask, rows, slope, thickness), strict=True):
+        start, stop = _span(inked, int(course.start + course.stop) // 2, mask.shape[1])
+        if start < stop:
+            lines.append(Line(row, slope, start, stop, course.thickness))
     return lines
 
 
@@ -130,93 +139,116 @@ def _levelled(shares: Ink, width: int) -> tuple[float, Ink]:
     count, height = shares.shape
     columns = (np.arange(count) - (count - 1) / 2) * (width / count)
     most = int(STEEPEST * width / 2)
-    margin = most + 1
-    padded = np.pad(shares, ((0, 0), (margin, margin)))
+    step = 1 + most // FINE_STEPS  # three rows are taken together afterwards
+    padded = _padded(shares, most + 1)
+    strips, rows = np.arange(count)[:, None], np.arange(height) + most + 1
     best, best_score = (0.0, shares), -1.0
-    for drop in range(-most, most + 1):
+    for drop in range(-(most // step) * step, most + 1, step):
         slope = 2 * drop / width
-        starts = np.rint(columns * slope).astype(int) + margin
-        level = np.stack(
-            [strip[at : at + height] for strip, at in zip(padded, starts, strict=True)]
-        )
-        rows = level.sum(axis=0)
-        score = float(rows @ rows)
+        level = padded[strips, np.rint(columns * slope).astype(int)[:, None] + rows]
+        together = level.sum(axis=0)
+        score = float(together @ together)
         if score > best_score:
             best, best_score = (slope, level), score
     return best
 
 
-def _pieces(level: Ink) -> list[tuple[int, Strips]]:
+def _padded(shares: Ink, margin: int) -> Ink:
+    """Shares (strips, H) with empty rows before and behind them."""
+    count, height = shares.shape
+    padded = np.zeros((count, height + 2 * margin), np.float32)
+    padded[:, margin : margin + height] = shares
+    return padded
+
+
+def _pieces(level: Ink) -> list[tuple[int, slice]]:
     """Row and strips of each run of filled strips, the longest first."""
     begins = _side_by_side(level)
     long = np.zeros(level.shape, np.bool_)
     for offset in range(len(level) - len(begins) + 1):
         long[offset : offset + len(begins)] |= begins
     scores = (level * long).sum(axis=0)
-    found: list[tuple[int, Strips]] = []
+    found: list[tuple[int, slice]] = []
     while len(found) < MOST and scores.max() > 0:
         row = int(scores.argmax())
         scores[max(row - APART, 0) : row + APART + 1] = 0
-        strips = np.flatnonzero(long[:, row])
-        ends = np.flatnonzero(np.diff(strips) > 1) + 1
-        found += [(row, piece) for piece in np.split(strips, ends)]
+        edges = np.flatnonzero(np.diff(long[:, row], prepend=False, append=False)).tolist()
+        found += [(row, slice(*ends)) for ends in zip(edges[::2], edges[1::2], strict=True)]
     return found
 
 
-def _course(shares: Ink, row: int, slope: float, strips: Strips, width: int) -> _Course:
-    """Follow the ink near a row along a slope."""
-    count, height = shares.shape
-    columns = ((strips + 0.5) - count / 2) * (width / count)
-    rows = np.rint(row + slope * columns).astype(int)[:, None] + np.arange(-REACH, REACH + 1)
-    mass = shares[strips[:, None], np.clip(rows, 0, height - 1)]
-    mass *= (rows >= 0) & (rows < height)
-    total = mass.sum(axis=1)
-    thickness = float(np.sort(total)[int(0.4 * len(total))])  # below the middle: strokes only add
-    plain = (np.abs(total - thickness) <= max(1, thickness / 2)) & (total > 0)
-    middle = (mass * rows)[plain].sum(axis=1) / total[plain]
-    length = len(strips) * width / count
-    return _Course(columns[plain], middle, thickness, length, float(plain.mean()))
+def _courses(
+    shares: Ink, pieces: list[tuple[int, slice]], slope: float, width: int
+) -> list[_Course]:
+    """Follow the ink near the row of each piece along a slope."""
+    count = len(shares)
+    columns = (np.arange(count) - (count - 1) / 2) * (width / count)
+    centres = np.rint(np.array([row for row, _ in pieces])[:, None] + slope * columns).astype(int)
+    rows = centres[..., None] + AROUND
+    margin = max(0, -int(rows.min()), int(rows.max()) - shares.shape[1] + 1)
+    mass = _padded(shares, margin)[np.arange(count)[:, None], rows + margin]
+    total = mass.sum(axis=-1)
+    middle = (mass * rows).sum(axis=-1) / np.maximum(total, np.finfo(np.float32).tiny)
+    courses = []
+    for index, (_, strips) in enumerate(pieces):
+        ink = total[index, strips]
+        thickness = float(np.sort(ink)[int(0.4 * len(ink))])  # below the middle: strokes only add
+        plain = (np.abs(ink - thickness) <= max(1, thickness / 2)) & (ink > 0)
+        courses.append(
+            _Course(
+                columns[strips][plain],
+                middle[index, strips][plain],
+                thickness,
+                strips.start * width / count,
+                strips.stop * width / count,
+                np.count_nonzero(plain) / len(plain),
+            )
+        )
+    return courses
 
 
 def _shared_slope(courses: list[_Course], otherwise: float) -> float:
-    """The slope that most of the pieces have, by length; longer ones know it better."""
+    """The slope that most of the pieces have; long and thin ones know it better."""
     slopes = np.array([course.own_slope(otherwise) for course in courses])
-    lengths = np.array([course.length for course in courses])
+    lengths = np.array([course.stop - course.start for course in courses])
     unsure = PARALLEL + RAGGED / np.minimum(lengths[:, None], lengths)
     near = np.abs(slopes[:, None] - slopes) < unsure
-    best = near[int((near @ lengths).argmax())]
-    weights = lengths[best] ** 2
+    slender = lengths / np.array([max(course.thickness, 1) for course in courses])
+    best = near[int((near @ slender).argmax())]
+    weights = slender[best] ** 2
     return float(slopes[best] @ weights / weights.sum())
 
 
-def _line(course: _Course, slope: float, centre: int, mask: Mask) -> Line | None:
-    """The line of a slope along a course, from end to end; None where the course is bent."""
+def _row(course: _Course, slope: float) -> float | None:
+    """Where a line of a slope along a course crosses the middle; None where the course is bent."""
     if course.plain < 1 / 2:
         return None
-    offsets = course.rows - slope * course.columns
-    row = float(np.median(offsets))
-    bend = float(np.quantile(np.abs(offsets - row), 0.6))
-    start, stop = _ends(mask, row, slope, course.thickness, centre)
-    if bend >= BENT or start >= stop:
-        return None
-    return Line(row, slope, start, stop, course.thickness)
+    rows = np.sort(course.rows - slope * course.columns)
+    row = float(rows[len(rows) // 2])
+    bend = np.sort(np.abs(rows - row))[int(0.6 * len(rows))]  # crossings may be ragged
+    return row if bend < BENT else None
 
 
-def _ends(mask: Mask, row: float, slope: float, thickness: float, centre: int) -> tuple[int, int]:
-    """From ``centre`` as far as there is ink along a line, over gaps of a few columns."""
+def _ends(mask: Mask, row: Ink, slope: float, thickness: Ink) -> list[NDArray[np.intp]]:
+    """The columns of a sheet (H, W) with ink along each of some lines."""
     height, width = mask.shape
     columns = np.arange(width)
-    half = thickness / 2 + 0.5
-    offsets = np.arange(-half, half + 0.9)[:, None]
-    rows = np.rint(row + (columns - (width - 1) / 2) * slope + offsets).astype(int)
-    on = mask[np.clip(rows, 0, height - 1), columns] & (rows >= 0) & (rows < height)
-    inked = np.flatnonzero(on.any(axis=0))
-    after = int(np.searchsorted(inked, centre))
-    jumps = np.flatnonzero(np.diff(inked) > 2 * GAP)  # ink, then none for long
-    left = int(np.searchsorted(jumps, after - 1))
-    first = int(jumps[left - 1]) + 1 if left else 0
-    last = int(jumps[left]) if left < len(jumps) else len(inked) - 1
+    half = thickness[:, None] / 2 + 0.5
+    offsets = np.arange(-half.max(), half.max() + 0.9)
+    middle = row[:, None] + (columns - (width - 1) / 2) * slope
+    rows = np.rint(middle[:, None] + offsets[:, None]).astype(int)  # (lines, rows, W)
+    on = (rows >= 0) & (rows < height) & (np.abs(offsets) <= half)[..., None]
+    on &= mask[np.minimum(np.maximum(rows, 0, out=rows), height - 1, out=rows), columns]
+    return [np.flatnonzero(line) for line in on.any(axis=1)]
+
+
+def _span(inked: NDArray[np.intp], centre: int, width: int) -> tuple[int, int]:
+    """From ``centre`` as far as there is ink, over gaps of a few columns."""
     if not len(inked):
         return 0, 0
-    start, stop = int(inked[first]), int(inked[last]) + 1
+    after = int(np.searchsorted(inked, centre))
+    jumps = np.flatnonzero(np.diff(inked) > 2 * GAP)
+    left = int(np.searchsorted(jumps, after - 1))
+    start = int(inked[jumps[left - 1] + 1 if left else 0])
+    stop = int(inked[jumps[left] if left < len(jumps) else -1]) + 1
     return (0 if start <= GAP else start), (width if stop >= width - GAP else stop)

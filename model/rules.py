@@ -5,12 +5,13 @@ or at another line: rules run from edge to edge, the sides of a field from corne
 Where that could still be the bar of a 7 that fills its sheet, it stays.
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from model.components import components
-from model.ink import STROKE, Ink, Mask
+from model.components import Components, components
+from model.ink import STROKE, Ink, Mask, median
 from model.lines import SEEN, Line, find_lines
 from model.strokes import mean_width
 
@@ -18,6 +19,8 @@ EDGE = 0.02  # of the longer side: as near to the edge as that is at the edge
 EDGE_FILLED = 0.6  # of the rows and columns at the edge, where a line runs along it
 CORNER = 3.0  # pixels from a line's end to the line it ends at, and
 CORNER_SHARE = 0.01  # of the longer side
+CORNER_OF_FIELD = 0.12  # of a part's sides: where a field has its corners, and
+CORNERS_OF_FIELD = 3  # of the four, at least, have ink in them
 CLEAR = 0.03  # of the sheet: further from its edges is a digit that does not fill it
 MANY = 3  # parallel lines from edge to edge are no digit
 SHORT = 0.1  # of a line's length: by which a digit may stick out at its ends
@@ -26,6 +29,8 @@ LIKE = 2.0  # times the usual thickness, that of a line among lines
 SMALLEST = 0.06  # of the sheet's longer side: what is left must be a digit
 PART = 0.3  # of the longest part's side: as large is part of what is left
 DARKER = 1.3  # times the light of a line: a pen that shows on it
+AS_A_RULE = 0.8  # of a line's columns are no darker than what counts for its light
+LEAST = 1.0  # grey level that a line has at least: 0 is none
 
 
 @dataclass(frozen=True)
@@ -42,13 +47,32 @@ def without_edges(light: Ink, ink: Ink) -> Ink:
     cleared = light
     for axis, size in enumerate(light.shape):
         depth = round(EDGE * size)
-        filled = (ink > SEEN).mean(axis=1 - axis)
         for end in (slice(None), slice(None, None, -1)):
-            first = filled[end][: depth + 2]
-            if depth and first[:depth].max() > EDGE_FILLED and first[-1] < EDGE_FILLED / 2:
+            first = (ink if axis == 0 else ink.T)[end][: depth + 2]
+            filled = (first > SEEN).mean(axis=1)
+            if depth and filled[:depth].max() > EDGE_FILLED and filled[-1] < EDGE_FILLED / 2:
                 cleared = cleared.copy() if cleared is light else cleared
                 (cleared if axis == 0 else cleared.T)[end][: depth + 1] = 0
     return cleared
+
+
+def may_have_rules(mask: Mask, parts: Components) -> bool:
+    """Whether a part of a sheet (H, W) is at its edge, or has ink in its corners as a field has."""
+    height, width = mask.shape
+    edge = CORNER - 1 + EDGE * max(height, width)
+    large = np.flatnonzero(np.maximum(parts.heights, parts.widths) >= SMALLEST * max(height, width))
+    for part in large.tolist():
+        top, left = int(parts.top[part]), int(parts.left[part])
+        bottom, right = int(parts.bottom[part]), int(parts.right[part])
+        if min(top, left, height - bottom, width - right) <= edge:
+            return True
+        down, across = (round(CORNER_OF_FIELD * size) + 1 for size in (bottom - top, right - left))
+        rows = slice(top, top + down), slice(bottom - down, bottom)
+        columns = slice(left, left + across), slice(right - across, right)
+        inked = sum(bool(mask[high, wide].any()) for high in rows for wide in columns)
+        if inked >= CORNERS_OF_FIELD:
+            return True
+    return False
 
 
 def without_rules(light: Ink, ink: Ink) -> Rules | None:
@@ -56,19 +80,23 @@ def without_rules(light: Ink, ink: Ink) -> Rules | None:
     across, down = _held(_alike(find_lines(ink)), _alike(find_lines(ink.T)), ink.shape)
     if not across and not down:
         return None
-    rest = _erased(ink, light, across, down)
+    owners, levels = _lines_alone(ink, light, across, down)
+    rest = np.where(owners > 0, np.float32(0), ink)
     box = _digit_box(rest)
     if box is None:
         return None
     digit = rest[box]
-    pen = mean_width(digit)
-    across = _sure(across, box[1], ink.shape[1], pen)
-    down = _sure(down, box[0], ink.shape[0], pen)
-    if not across and not down:
+    width = mean_width(digit)
+    surely_across = _sure(across, box[1], ink.shape[1], width)
+    surely_down = _sure(down, box[0], ink.shape[0], width)
+    if not surely_across and not surely_down:
         return None
-    shade = float(np.median(light[box][digit > STROKE]))
-    rest = _erased(ink, light, across, down, shade)
-    return Rules(len(across), len(down), np.where(rest < ink, np.float32(0), light))
+    kept = [line in surely_across for line in across] + [line in surely_down for line in down]
+    alone = np.where([False, *kept], levels, np.float32(0))[owners]
+    pen = median(light[box][digit > STROKE])
+    drawn_over = (pen > DARKER * alone) & (light >= (alone + np.float32(pen)) / 2)
+    gone = (alone > 0) & ~drawn_over
+    return Rules(len(surely_across), len(surely_down), np.where(gone, np.float32(0), light))
 
 
 def _alike(lines: list[Line]) -> list[Line]:
@@ -142,38 +170,51 @@ def _digit_box(ink: Ink) -> tuple[slice, slice] | None:
     )
 
 
-def _erased(ink: Ink, light: Ink, across: list[Line], down: list[Line], pen: float = 0) -> Ink:
-    """Ink (H, W) without what is nothing but line; ``pen``: the digit's light, where known.
+def _lines_alone(
+    ink: Ink, light: Ink, across: list[Line], down: list[Line]
+) -> tuple[NDArray[np.intp], Ink]:
+    """Where a sheet (H, W) shows nothing but a line: its number from 1 on; and the lines' light.
 
     First all lines across, so that those that run down have nothing beside them any more.
     """
-    rest = ink.copy()
-    for view, levels, lines in ((rest, light, across), (rest.T, light.T, down)):
-        gone = np.zeros(view.shape, np.bool_)
-        for line in lines:
-            _mark(gone, view, levels, line, pen)
-        view[gone] = 0
-    return rest
+    owners = np.zeros(ink.shape, np.intp)
+    levels = [0.0]
+    if across:
+        levels += _mark(owners, 1, ink, light, across)
+    if down:
+        rest = np.where(owners > 0, np.float32(0), ink)
+        levels += _mark(owners.T, 1 + len(across), rest.T, light.T, down)
+    return owners, np.array(levels, np.float32)
 
 
-def _mark(gone: Mask, ink: Ink, light: Ink, line: Line, pen: float) -> None:
-    """Mark the pixels of a line that have no ink just above and below it.
-
-    Where the pen is darker than the line, what is as dark as the pen is not marked either.
-    """
+def _mark(
+    owners: NDArray[np.intp], first_number: int, ink: Ink, light: Ink, lines: list[Line]
+) -> list[float]:
+    """Write each line's number where there is no ink just above and below it; their light."""
     height, width = ink.shape
-    columns = np.arange(max(line.start - 2, 0), min(line.stop + 2, width))
-    half = line.thickness / 2 + 1
-    first = np.floor(line.row + (columns - (width - 1) / 2) * line.slope - half).astype(int)
-    rows = first + np.arange(-1, int(2 * half) + 3)[:, None]
+    columns = np.arange(width)
+    row, slope, start, stop, thickness = np.array([astuple(line) for line in lines]).T[..., None]
+    depth = (2 * (thickness / 2 + 1)).astype(int) + 2  # rows of each line: (lines, 1)
+    first = np.floor(row + (columns - (width - 1) / 2) * slope - thickness / 2 - 1).astype(int)
+    offsets = np.arange(-1, depth.max() + 1)
+    rows = first[:, None] + offsets[:, None]  # (lines, rows of the thickest and two more, W)
     inside = (rows >= 0) & (rows < height)
-    rows = np.clip(rows, 0, height - 1)
+    np.minimum(np.maximum(rows, 0, out=rows), height - 1, out=rows)
     stroke = (ink[rows, columns] > STROKE) & inside
-    bare = ~(stroke[0] | stroke[-1])
-    rows, inside = rows[1:-1], inside[1:-1]
-    levels = light[rows, columns] * inside
-    hit = inside & bare
-    own = float(np.median(levels.max(axis=0)[bare])) if bare.any() else 0.0
-    if pen > DARKER * own:
-        hit &= levels < (own + pen) / 2
-    gone[rows[hit], np.broadcast_to(columns, hit.shape)[hit]] = True
+    below = stroke[np.arange(len(lines)), depth[:, 0] + 1]
+    bare = ~(stroke[:, 0] | below) & (columns >= start - 2) & (columns < stop + 2)
+    inside &= (offsets >= 0)[:, None] & (offsets < depth)[..., None]
+    peaks = (light[rows, columns] * inside).max(axis=1)
+    hit = inside & bare[:, None]
+    line, _, column = np.nonzero(hit)
+    owners[rows[hit], column] = line + first_number
+    return [_usual(peak[on]) for peak, on in zip(peaks, bare, strict=True)]
+
+
+def _usual(peaks: Ink) -> float:
+    """The light of a line, from the most there is in each of its columns that are bare.
+
+    As a rule: between two rows of pixels it is less, and under a stroke that lies on it more.
+    """
+    usual = float(np.sort(peaks)[int(AS_A_RULE * len(peaks))]) if len(peaks) else 0.0
+    return max(usual, LEAST)

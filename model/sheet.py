@@ -16,11 +16,11 @@ from model.ground import Lit, against_ground, block_means
 from model.ink import STROKE, Ink, Mask, Strokes, separate
 from model.parts import Choice, choose
 from model.placement import place, placed
-from model.rules import without_edges, without_rules
+from model.rules import may_have_rules, without_edges, without_rules
 from model.strokes import dilated, evened
 
 WORKING_SIDE = 256  # pixels of the longer side at which a sheet is looked at
-FINE = 40  # pixels of a digit's longer side there, below which it is looked at more closely
+FINE = 32  # pixels of a digit's longer side there, below which it is looked at more closely
 VERY_SMALL = 12  # pixels of a digit's longer side, as sent
 SPECK = 4  # pixels of the longer side, as sent: there is nothing to read
 FULL = 0.85  # of its box, covered by more than the strokes of a digit
@@ -45,10 +45,10 @@ def frame_sheet(image: NDArray[np.uint8]) -> Frame:
     if scale > 1:
         notes.did("reduce", f"{scale} x {scale} pixels made one")
     lit = _flattened(block_means(image, scale), notes)
-    strokes = _separated(lit.light, notes)
-    if strokes is None:
+    found = _without_paper(lit.light, notes)
+    if found is None:
         return blank()
-    parts = components(strokes.ink > STROKE)
+    strokes, parts = found
     if not len(parts) or max(parts.heights[0], parts.widths[0]) * scale < SPECK:
         return blank()
     choice = choose(parts)
@@ -75,20 +75,25 @@ def _flattened(sheet: Ink, notes: _Notes) -> Lit:
     return lit
 
 
-def _separated(light: Ink, notes: _Notes) -> Strokes | None:
-    """The ink in the light (H, W) of a sheet, without the lines of the paper."""
+def _without_paper(light: Ink, notes: _Notes) -> tuple[Strokes, Components] | None:
+    """The ink in the light (H, W) of a sheet and its parts, without the lines of the paper."""
     strokes = separate(light)
     if strokes is None or is_grain(light, strokes.ink):
         return None
     cleared = without_edges(light, strokes.ink)
     if cleared is not light:
         notes.did("edges", "lines along the edges taken away")
-        light, strokes = cleared, separate(cleared)
-    rules = without_rules(light, strokes.ink) if strokes else None
-    if rules is not None:
-        notes.did("rules", f"{rules.across} lines across and {rules.down} down taken away")
-        strokes = separate(rules.light)
-    return strokes
+        strokes = separate(cleared)
+    if strokes is None:
+        return None
+    mask = strokes.ink > STROKE
+    parts = components(mask)
+    rules = without_rules(cleared, strokes.ink) if may_have_rules(mask, parts) else None
+    if rules is None:
+        return strokes, parts
+    notes.did("rules", f"{rules.across} lines across and {rules.down} down taken away")
+    strokes = separate(rules.light)
+    return (strokes, components(strokes.ink > STROKE)) if strokes else None
 
 
 def _box_of(parts: Components, chosen: Mask) -> tuple[slice, slice]:

@@ -9,7 +9,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from model import Classifier, locate
-from service import errors
+from service import errors, page
 from service.health import Health
 from service.inference import Inference
 from service.metrics import Metrics
@@ -34,6 +34,7 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     app = Flask(__name__, static_folder=None)
     app.extensions["health"] = health = Health(classifier)
     app.register_blueprint(blueprint(Inference(classifier, settings, metrics), health))
+    app.register_blueprint(page.blueprint(settings))
     _observe_requests(app, metrics)
     _answer_errors(app)
     return app

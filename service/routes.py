@@ -26,10 +26,6 @@ def blueprint(inference: Inference, health: Health) -> Blueprint:
     artifact = inference.classifier.artifact
     card_json = json.dumps(card(artifact))  # not by orjson: a seed may have over 64 bits
 
-    @routes.get("/")
-    def index() -> Response:
-        return _json({"status": "alive"})
-
     @routes.post("/predict")
     def predict() -> Response:
         manner = choice(request.args, "normalize", MANNERS)

@@ -1,14 +1,12 @@
 """What every test may ask for: the real MNIST, and a small model made without it."""
 
-import os
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from model import artifact as artifacts
 from model.artifact import Artifact
-from tests.helpers import TINY_RECIPE, synthetic_mnist
+from tests.helpers import TINY_RECIPE, missing, synthetic_mnist
 from training.dataset import Mnist, find_folder, load_mnist
 from training.drawings import find_drawings
 from training.errors import DataError
@@ -21,7 +19,7 @@ def mnist() -> Mnist:
     try:
         return load_mnist(find_folder())
     except DataError as error:
-        _missing(f"MNIST is needed: {error}")
+        missing(f"MNIST is needed: {error}")
 
 
 @pytest.fixture(scope="session")
@@ -30,14 +28,7 @@ def drawings_folder() -> Path:
     try:
         return find_drawings()
     except DataError as error:
-        _missing(f"the drawings are needed: {error}")
-
-
-def _missing(message: str) -> NoReturn:
-    """A test without its data is skipped, save in CI, where it fails."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(message)
-    pytest.skip(message)
+        missing(f"the drawings are needed: {error}")
 
 
 @pytest.fixture(scope="session")

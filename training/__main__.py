@@ -7,12 +7,14 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from model import artifact as artifacts
 from model.artifact import Artifact
 from model.classifier import Classifier
 from model.errors import ModelError, StoreUnusable
+from model.frame import MANNERS
 from model.store import RELEASES, Store
 from training import (
     comparison,
@@ -30,6 +32,7 @@ from training.evaluation import evaluate_test
 from training.examination import examine
 from training.fetch import MIRRORS, fetch
 from training.release import build
+from training.renewal import renewed
 from training.run_folder import RunFolder
 from training.streams import Stream, generator
 from training.teachers import teachers
@@ -99,12 +102,23 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help=f"on digits as people send them: in light, on forms (default: {judging.SCENES})",
     )
+    evaluation.add_argument(
+        "--normalize",
+        choices=MANNERS,
+        default=MANNERS[0],
+        help="whether images go through the normalizer (default: where they need it)",
+    )
     evaluation.set_defaults(run=_evaluate)
 
     release = commands.add_parser("release", help="measure all of it, record it, and publish")
     release.add_argument("artifact", type=Path)
     release.add_argument(
         "--siblings", nargs="*", type=Path, default=[], help="the same recipe with other seeds"
+    )
+    release.add_argument(
+        "--renew",
+        action="store_true",
+        help="one of an older normalizer, where no image of MNIST looks otherwise to this one",
     )
     release.add_argument(
         "--store", type=Path, default=RELEASES, help="where to publish (default: the shipped ones)"
@@ -229,7 +243,7 @@ def _summary(artifact: Artifact, name: str) -> str:
 def _evaluate(arguments: argparse.Namespace) -> None:
     artifact = artifacts.read(arguments.artifact)
     classifier = Classifier(artifact)
-    classify = classifier.classify
+    classify = partial(classifier.classify, manner=arguments.normalize)
     if arguments.drawings:
         digits = drawings.read_drawings(drawings.find_drawings())
         print(drawings.to_text(drawings.drawings(classify, digits, judging.SEED)))
@@ -251,9 +265,10 @@ def _release(arguments: argparse.Namespace) -> None:
     store = Store(arguments.store)
     store.create()
     siblings = [artifacts.read(path) for path in arguments.siblings]
+    data, path = _mnist(arguments), arguments.artifact
     artifact = judging.judged(
-        artifacts.read(arguments.artifact),
-        _mnist(arguments),
+        renewed(path, data) if arguments.renew else artifacts.read(path),
+        data,
         siblings,
         drawings.read_drawings(drawings.find_drawings()),
         judging.Sizes(strangers=arguments.strangers),

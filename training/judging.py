@@ -43,7 +43,8 @@ def judged(
 ) -> Artifact:
     """The artifact with its evaluation on every set there is; raises TrainingError.
 
-    siblings: what the same recipe gives with other seeds, each with its test figures.
+    siblings: what the same recipe gives with other seeds, each with its test figures; with
+    none, what the artifact says of them stays.
     drawn: digits from another hand and pen (``training.drawings``).
     """
     classifier = Classifier(artifact)
@@ -59,6 +60,8 @@ def judged(
         found = examine(artifact.network, artifact.confidence, data.test)
         evaluation["test"] = evaluate_test(found, data.test_writers)
     whole = dataclasses.replace(artifact, evaluation=evaluation)
+    if not siblings and "seeds" in evaluation:
+        return whole
     return dataclasses.replace(
         whole, evaluation={**evaluation, "seeds": _seeds([whole, *siblings])}
     )
