@@ -57,7 +57,7 @@ def test_parallel_lines_are_found_at_any_spacing(spacing: int, degrees: float) -
 
 def test_a_line_begins_and_ends_where_its_ink_does() -> None:
     (line,) = find_lines(ruled(80, start=50, stop=180))
-    assert (line.start, line.stop) == (pytest.approx(50, abs=2), pytest.approx(180, abs=2))
+    assert [line.start, line.stop] == pytest.approx([50, 180], abs=2)
 
 
 @table("gap, whole", {"a speck of paper": (4, True), "a word's width": (40, False)})

@@ -1,20 +1,28 @@
+from typing import TypeAlias
+
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from model.errors import InputError
 from model.frame import Manner
-from model.framing import reframe
+from model.framing import MIN_CONTRAST, reframe
 from model.normalizer import normalize
 from model.sheet import frame_sheet
 from tests.helpers import PROPERTY, table
-from tests.model.drawing import Image
-from tests.model.frames import EXPECTED, SHAPE, difference, enlarged, on_sheet
+from tests.model.drawing import Image, rendered
+from tests.model.frames import EXPECTED, SHAPE, centre_of_mass, difference, enlarged, on_sheet
 from training.dataset import Digits, Mnist
 
-LARGE_AGAIN = 7.0  # grey levels in the mean over a frame: what rescaling blurs
+# Grey levels in the mean over a frame, by which frames of one digit may differ, of some 33 that
+# its ink amounts to; and that in the middle of all such pairs.
+LARGE_AGAIN = 7.0  # what rescaling blurs
+SHIFTED, USUALLY_SHIFTED = 17.0, 2.0
+SCALED, USUALLY_SCALED = 15.0, 2.5
+PADDED, USUALLY_PADDED = 17.0, 3.0
+MOVED = 1.05  # pixels of the centre of mass: it is rounded to a whole one
 
 SMALL_FRAME = on_sheet(SHAPE[:12], (28, 28), (1, 1))
 
@@ -156,10 +164,112 @@ def test_a_digit_of_mnist_drawn_large_in_black_on_white_comes_back(mnist: Mnist)
         for image in mnist.train.images[:200]
     ]
     distances = [
-        min(difference(np.roll(frame.pixels, shift, (0, 1)), image) for shift in np.ndindex(3, 3))
-        for frame, image in zip(
-            found, np.roll(mnist.train.images[:200], (1, 1), (1, 2)), strict=True
-        )
+        apart(frame.pixels, image) for frame, image in zip(found, mnist.train.images, strict=False)
     ]
     assert {frame.reason for frame in found} == {None}
     assert np.quantile(distances, 0.9) < LARGE_AGAIN
+
+
+# -- one digit, wherever and however large it is drawn ----------------------
+
+
+def apart(one: Image, other: Image) -> float:
+    """How far frames differ, but for a pixel of place: their middles are rounded."""
+    return min(
+        difference(np.roll(one, (down - 1, across - 1), (0, 1)), other)
+        for down, across in np.ndindex(3, 3)
+    )
+
+
+def like(one: Image, other: Image) -> float:
+    """How far the frames of two drawings of one digit differ; both can be read."""
+    first, second = normalize(one), normalize(other)
+    assert first.reason is None
+    assert second.reason is None
+    moved = np.subtract(centre_of_mass(first.pixels), centre_of_mass(second.pixels))
+    assert np.abs(moved).max() <= MOVED
+    return apart(first.pixels, second.pixels)
+
+
+Place: TypeAlias = tuple[float, float]
+
+NUMBERS = st.integers(0, 9)
+PENS = st.floats(0.06, 0.16)  # of the digit's height
+PLACES = st.tuples(st.floats(0, 1), st.floats(0, 1))
+
+
+def at_place(number: int, side: int, height: float, pen: float, place: Place) -> Image:
+    """A digit on a square sheet, from its upper left corner to its lower right one."""
+    room = [side - height - 2 * pen - 8, side - 0.8 * height - 2 * pen - 8]
+    at = [pen + 4 + np.floor(share * free) for share, free in zip(place, room, strict=True)]
+    return rendered(number, height=height, pen=pen, size=(side, side), at=(at[0], at[1]))
+
+
+@PROPERTY
+@given(NUMBERS, st.floats(20, 40), PENS, PLACES, PLACES)
+def test_a_digit_on_a_small_sheet_has_one_frame_wherever_it_stands(
+    number: int, height: float, pen: float, one: Place, other: Place
+) -> None:
+    first, second = (at_place(number, 72, height, height * pen, place) for place in (one, other))
+    np.testing.assert_array_equal(normalize(first).pixels, normalize(second).pixels)
+
+
+@PROPERTY
+@given(NUMBERS, st.integers(90, 600), st.floats(0.2, 0.6), PENS, st.tuples(PLACES, PLACES))
+def test_shifting_a_digit_hardly_changes_its_frame(
+    number: int, side: int, share: float, pen: float, places: tuple[Place, Place]
+) -> None:
+    height = share * side
+    first, second = (at_place(number, side, height, height * pen, at) for at in places)
+    assert like(first, second) <= SHIFTED
+
+
+@PROPERTY
+@given(NUMBERS, PENS, st.floats(30, 200), st.floats(30, 200))
+def test_scaling_a_digit_hardly_changes_its_frame(
+    number: int, pen: float, one: float, other: float
+) -> None:
+    first, second = (rendered(number, height=size, pen=size * pen) for size in (one, other))
+    assert like(first, second) <= SCALED
+
+
+@PROPERTY
+@given(NUMBERS, st.floats(30, 200), PENS, st.integers(0, 255), st.integers(0, 255))
+def test_a_drawing_and_its_negative_become_the_same_frame(
+    number: int, height: float, pen: float, paper: int, ink: int
+) -> None:
+    assume(abs(paper - ink) > MIN_CONTRAST)
+    levels = rendered(number, height=height, pen=height * pen) / 255
+    drawing = np.rint(ink + (paper - ink) * levels).astype(np.uint8)
+    found, negative = normalize(drawing), normalize(255 - drawing)
+    np.testing.assert_array_equal(found.pixels, negative.pixels)
+    assert ("inverted" in found.warnings) is (ink < paper)
+    assert ("inverted" in negative.warnings) is (ink > paper)
+
+
+@PROPERTY
+@given(NUMBERS, st.floats(40, 120), PENS, st.lists(st.integers(0, 150), min_size=4, max_size=4))
+def test_padding_a_sheet_hardly_changes_the_frame(
+    number: int, height: float, pen: float, margins: list[int]
+) -> None:
+    sheet = rendered(number, height=height, pen=height * pen, size=(160, 150))
+    around = (margins[:2], margins[2:])
+    assert like(sheet, np.pad(sheet, around, constant_values=255)) <= PADDED
+
+
+def test_frames_of_one_digit_are_usually_much_closer() -> None:
+    rng = np.random.default_rng(0)
+    shifted, scaled, padded = [], [], []
+    for number in [*range(10)] * 6:
+        pen, side = rng.uniform(0.06, 0.16), int(rng.integers(90, 600))
+        places = [tuple(rng.random(2)) for _ in range(2)]
+        height = side * rng.uniform(0.2, 0.6)
+        shifted.append(like(*(at_place(number, side, height, height * pen, at) for at in places)))
+        sizes = rng.uniform(30, 200, 2)
+        scaled.append(like(*(rendered(number, height=size, pen=size * pen) for size in sizes)))
+        sheet = rendered(number, height=80, pen=80 * pen, size=(160, 150))
+        wider = np.pad(sheet, rng.integers(0, 150, (2, 2)), constant_values=255)
+        padded.append(like(sheet, wider))
+    assert np.median(shifted) <= USUALLY_SHIFTED
+    assert np.median(scaled) <= USUALLY_SCALED
+    assert np.median(padded) <= USUALLY_PADDED
