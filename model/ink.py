@@ -6,6 +6,8 @@ the sheet.
 """
 
 from dataclasses import dataclass
+from itertools import count
+from math import gcd
 from typing import TypeAlias
 
 import numpy as np
@@ -64,9 +66,15 @@ def median(values: NDArray[np.float32]) -> float:
 
 
 def _sample(light: Ink) -> Ink:
-    """Some of the pixels in ascending order, from all over the sheet."""
-    step = max(1, round((light.size / SAMPLES) ** 0.5))
-    return np.sort(light[step // 2 :: step, step // 2 :: step] if step > 1 else light, axis=None)
+    """Some of the pixels in ascending order, from all over the sheet.
+
+    Every so many in the order in which they lie, a number that has no factor in common with
+    the width or its neighbours: else a stroke one pixel wide may stand between all of them.
+    """
+    width = light.shape[1]
+    least = max(1, light.size // SAMPLES)
+    step = next(n for n in count(least) if gcd(n, width * (width**2 - 1) or 1) == 1)
+    return np.sort(light.reshape(-1)[::step])
 
 
 def _noise(ordered: Ink) -> float:

@@ -1,57 +1,33 @@
+from typing import TypeAlias
+
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from numpy.typing import NDArray
 
 from model.errors import InputError
-from model.normalizer import BOX_SIDE, DARK, FAINT, LOW_CONTRAST, MIN_CONTRAST, normalize
+from model.frame import Manner
+from model.framing import MIN_CONTRAST, reframe
+from model.normalizer import normalize
+from model.sheet import frame_sheet
 from tests.helpers import PROPERTY, table
+from tests.model.drawing import Image, rendered
+from tests.model.frames import EXPECTED, SHAPE, centre_of_mass, difference, enlarged, on_sheet
 from training.dataset import Digits, Mnist
 
-Image = NDArray[np.uint8]
+# Grey levels in the mean over a frame, by which frames of one digit may differ, of some 33 that
+# its ink amounts to; and that in the middle of all such pairs.
+LARGE_AGAIN = 7.0  # what rescaling blurs
+SHIFTED, USUALLY_SHIFTED = 17.0, 2.0
+SCALED, USUALLY_SCALED = 15.0, 2.5
+PADDED, USUALLY_PADDED = 17.0, 3.0
+MOVED = 1.05  # pixels of the centre of mass: it is rounded to a whole one
 
-# An L of strokes 4 pixels wide in a box of 20x12: no symmetry hides a wrong axis or direction.
-SHAPE: Image = np.zeros((20, 12), np.uint8)
-SHAPE[:, :4] = SHAPE[-4:, :] = 255
-
-
-# One pixel in each corner of a square of 26.
-DOTS: Image = np.zeros((26, 26), np.uint8)
-DOTS[::25, ::25] = 255
-
-
-def on_sheet(ink: Image, size: tuple[int, int], at: tuple[int, int], *, ground: int = 0) -> Image:
-    """Ink laid on an even sheet at a place."""
-    sheet: Image = np.full(size, ground, np.uint8)
-    top, left = at
-    sheet[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
-    return sheet
+SMALL_FRAME = on_sheet(SHAPE[:12], (28, 28), (1, 1))
 
 
-def enlarged(image: Image, times: int) -> Image:
-    return np.kron(image, np.ones((times, times), np.uint8))
-
-
-def box(frame: Image) -> tuple[int, int, int, int]:
-    """Top, left, height and width of the ink."""
-    rows, columns = np.flatnonzero(frame.any(axis=1)), np.flatnonzero(frame.any(axis=0))
-    height, width = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
-    return int(rows[0]), int(columns[0]), int(height), int(width)
-
-
-def centre_of_mass(frame: Image) -> list[float]:
-    ink = frame / frame.sum()
-    return [float(ink.sum(axis=1) @ np.arange(28)), float(ink.sum(axis=0) @ np.arange(28))]
-
-
-# Of the L's 112 pixels the mean row is 11.8 and the mean column 3.2, so that
-# its corner comes to stand at row 14 - 12 = 2 and column 14 - 3 = 11.
-EXPECTED = on_sheet(SHAPE, (28, 28), (2, 11))
-
-
-# -- what is a frame already ------------------------------------------------
+# -- which way an image goes ------------------------------------------------
 
 
 @pytest.mark.parametrize("half", ["train", "test"])
@@ -66,293 +42,36 @@ def test_every_image_of_mnist_is_left_as_it_is(half: str, mnist: Mnist) -> None:
 
 
 @table(
-    "frame",
+    "image, manner, sheet",
     {
-        "a digit in its place": EXPECTED,
-        "a pixel from it": np.roll(EXPECTED, (1, -1), (0, 1)),
-        "a digit larger than the box": on_sheet(enlarged(SHAPE, 2)[:26, :26], (28, 28), (1, 1)),
-        "a digit with specks far from it": np.maximum(EXPECTED, on_sheet(DOTS, (28, 28), (1, 1))),
+        "a frame's size": (np.maximum(EXPECTED, 90), "auto", False),
+        "always": (np.maximum(EXPECTED, 90), "always", True),
+        "one column more": (np.pad(EXPECTED, ((0, 0), (0, 1))), "auto", True),
+        "one row less": (EXPECTED[1:], "auto", True),
+        "a sheet, always": (np.pad(EXPECTED, 20), "always", True),
     },
 )
-def test_a_dark_frame_is_left_as_it_is(frame: Image) -> None:
-    found = normalize(frame)
-    np.testing.assert_array_equal(found.pixels, frame)
-    assert found.reason is None
-    assert found.warnings == ()
-
-
-@table(
-    "shift",
-    {"up": (-2, 0), "down": (2, 0), "left": (0, -5), "right": (0, 3), "slantwise": (-2, 4)},
-)
-def test_a_digit_that_stands_free_but_off_centre_is_centred(shift: tuple[int, int]) -> None:
-    moved = np.roll(EXPECTED, shift, (0, 1))
-    np.testing.assert_array_equal(normalize(moved).pixels, EXPECTED)
-
-
-@table("length, grown", {"a pixel less than any of MNIST": (13, True), "as the least": (14, False)})
-def test_a_digit_smaller_than_any_of_mnist_grows(length: int, *, grown: bool) -> None:
-    stroke = on_sheet(np.full((length, 3), 255, np.uint8), (28, 28), (14 - length // 2, 13))
-    assert (box(normalize(stroke).pixels)[2] == BOX_SIDE) is grown
-
-
-@table("ground, dark", {"at the limit": (DARK, True), "over it": (DARK + 1, False)})
-def test_a_frame_has_a_dark_border(ground: int, *, dark: bool) -> None:
-    image = np.maximum(EXPECTED, ground).astype(np.uint8)
-    assert np.array_equal(normalize(image).pixels, image) is dark
-    assert np.array_equal(normalize(image).pixels, EXPECTED) is not dark
-
-
-# -- uneven ground ----------------------------------------------------------
-
-ACROSS = np.linspace(0, 150, 28)
-
-UNEVEN_GROUNDS = {
-    "light from the right": np.tile(ACROSS, (28, 1)),
-    "light from below": np.tile(ACROSS[:, None], (1, 28)),
-    "light from a corner": np.add.outer(ACROSS, ACROSS) / 2,
-    "a bright edge on the left": np.tile(np.where(np.arange(28) < 7, 150, 0), (28, 1)),
-    "bright edges above and below": np.tile(
-        np.where(np.abs(np.arange(28) - 13.5) > 7, 150, 0)[:, None], (1, 28)
-    ),
-}
-
-
-@table("ground", UNEVEN_GROUNDS)
-def test_a_ground_that_runs_from_side_to_side_is_removed(ground: NDArray[np.float64]) -> None:
-    drawn = np.rint(ground + EXPECTED * (100 / 255)).astype(np.uint8)
-    found = normalize(drawn).pixels.astype(int)
-    np.testing.assert_allclose(found, EXPECTED, atol=20)
-    dark_ink = normalize(255 - drawn).pixels.astype(int)
-    np.testing.assert_allclose(dark_ink, EXPECTED, atol=20)
-
-
-@table("ground", UNEVEN_GROUNDS)
-def test_uneven_ground_without_ink_is_blank(ground: NDArray[np.float64]) -> None:
-    assert normalize(np.rint(ground).astype(np.uint8)).reason == "blank"
-
-
-def test_columns_in_the_negative_are_turned_back() -> None:
-    striped = EXPECTED.copy()
-    striped[:, :7] = 255 - striped[:, :7]
-    striped[:, 21:] = 255 - striped[:, 21:]
-    np.testing.assert_array_equal(normalize(striped).pixels, EXPECTED)
-
-
-def test_a_stroke_over_the_border_is_not_ground() -> None:
-    sheet = np.rint(np.tile(np.linspace(60, 200, 80), (80, 1))).astype(np.uint8)
-    sheet[:, 38:42] = 255  # a long 1 from top to bottom
-    *_, height, width = box(np.where(normalize(sheet).pixels > 128, 255, 0))
-    assert (height, width) == (BOX_SIDE, 1)
-
-
-def test_normalizing_twice_is_normalizing_once() -> None:
-    once = normalize(on_sheet(enlarged(SHAPE, 7), (200, 150), (3, 60))).pixels
-    np.testing.assert_array_equal(normalize(once).pixels, once)
-
-
-# -- what is brought into a frame -------------------------------------------
-
-DRAWINGS = {
-    "off-centre": on_sheet(SHAPE, (56, 56), (36, 0)),
-    "touching two edges": on_sheet(SHAPE, (30, 30), (0, 18)),
-    "the digit alone": np.pad(SHAPE, 1),
-    "wide sheet": on_sheet(SHAPE, (28, 300), (4, 200)),
-    "tall sheet": on_sheet(SHAPE, (300, 28), (200, 4)),
-    "twice as large": on_sheet(enlarged(SHAPE, 2), (100, 100), (10, 30)),
-    "fifty times as large": on_sheet(enlarged(SHAPE, 50), (1200, 1300), (100, 30)),
-    "on grey ground": on_sheet(np.maximum(SHAPE, 100), (56, 56), (20, 20), ground=100),
-    "in grey ink": on_sheet(SHAPE // 255 * 120, (56, 56), (20, 20)),
-    "in pale ink": on_sheet(SHAPE // 255 * MIN_CONTRAST, (56, 56), (20, 20)),
-}
-
-
-@table("drawing", DRAWINGS)
-def test_a_drawing_becomes_the_frame_of_its_shape(drawing: Image) -> None:
-    np.testing.assert_array_equal(normalize(drawing).pixels, EXPECTED)
-
-
-@table("drawing", DRAWINGS)
-def test_dark_ink_on_light_ground_becomes_the_same_frame(drawing: Image) -> None:
-    found = normalize(255 - drawing)
-    np.testing.assert_array_equal(found.pixels, EXPECTED)
-    assert "inverted" in found.warnings
-    assert "inverted" not in normalize(drawing).warnings
-
-
-def test_a_white_frame_of_28x28_is_inverted_too() -> None:
-    np.testing.assert_array_equal(normalize(255 - EXPECTED).pixels, EXPECTED)
-
-
-def test_a_digit_of_mnist_drawn_large_in_black_on_white_comes_back(mnist: Mnist) -> None:
-    distances = [
-        np.abs(
-            normalize(
-                np.pad(255 - enlarged(image, 10), ((30, 400), (500, 20)), constant_values=255)
-            ).pixels.astype(int)
-            - image
-        ).mean()
-        for image in mnist.test.images[:100]
-    ]
-    assert np.mean(np.array(distances) < 1) >= 0.95
-
-
-@table(
-    "height, width, expected",
-    {
-        "square": (40, 40, (20, 20)),
-        "tall": (40, 20, (20, 10)),
-        "wide": (10, 60, (3, 20)),
-        "smaller than the box": (5, 2, (20, 8)),
-        "a line": (1, 200, (1, 20)),
-        "a dot": (2, 2, (20, 20)),
-    },
-)
-def test_the_longer_side_fills_the_box_and_the_aspect_is_kept(
-    height: int, width: int, expected: tuple[int, int]
+def test_an_image_of_a_frames_size_is_set_right_and_any_other_is_a_sheet(
+    image: Image, manner: Manner, *, sheet: bool
 ) -> None:
-    ink = np.full((height, width), 255, np.uint8)
-    frame = normalize(on_sheet(ink, (height + 50, width + 50), (20, 10))).pixels
-    assert box(frame)[2:] == expected
-    assert max(expected) == BOX_SIDE
+    found, expected = normalize(image, manner), (frame_sheet if sheet else reframe)(image)
+    np.testing.assert_array_equal(found.pixels, expected.pixels)
+    assert found.steps == expected.steps
+    assert any(step.name == "ground" for step in found.steps) is not sheet
 
 
-@table(
-    "ink",
-    {
-        "an L": SHAPE,
-        "an L on its head": SHAPE[::-1],
-        "an L in the mirror": SHAPE[:, ::-1],
-        "an L on its side": SHAPE.T,
-        "heavy at the bottom": np.tril(np.full((20, 20), 255, np.uint8)),
-    },
-)
-def test_the_centre_of_mass_is_the_centre_of_the_frame(ink: Image) -> None:
-    frame = normalize(on_sheet(enlarged(ink, 3), (150, 150), (5, 80))).pixels
-    assert centre_of_mass(frame) == pytest.approx([14, 14], abs=0.5)
+@table("image", {"what no frame looks like": SMALL_FRAME, "white": 255 - EXPECTED})
+def test_never_takes_any_frame_as_it_is(image: Image) -> None:
+    found = normalize(image, "never")
+    np.testing.assert_array_equal(found.pixels, image)
+    assert (found.reason, found.warnings, found.steps) == (None, (), ())
 
 
-def test_a_digit_that_would_leave_the_frame_stays_within() -> None:
-    flag: Image = np.zeros((20, 20), np.uint8)  # all of the mass is at the top
-    flag[:2, :] = flag[:, 9:10] = 255
-    frame = normalize(on_sheet(flag, (60, 60), (20, 20))).pixels
-    assert box(frame)[2:] == (20, 20)
-    np.testing.assert_array_equal(frame.sum(), flag.sum(dtype=np.uint64))
-
-
-def test_scaling_down_averages_areas() -> None:
-    drawing = on_sheet(
-        np.tile(np.array([[255, 0], [255, 0]], np.uint8), (20, 20)), (60, 60), (5, 5)
-    )
-    frame = normalize(drawing).pixels
-    top, left, height, width = box(frame)
-    assert (height, width) == (20, 20)
-    assert frame.max() == 255
-    # 39 columns of ink and gaps to 20: the even mixture, stretched to 255 where it is densest.
-    assert np.unique(frame[top : top + height, left : left + width]).min() > 80
-
-
-# -- blank sheets and faint ink ---------------------------------------------
-
-
-@pytest.mark.parametrize("shade", [0, 1, 64, 65, 128, 254, 255])
-@pytest.mark.parametrize("shape", [(28, 28), (1, 1), (1, 40), (40, 1), (100, 60)])
-def test_an_even_sheet_is_blank(shade: int, shape: tuple[int, int]) -> None:
-    found = normalize(np.full(shape, shade, np.uint8))
-    assert found.reason == "blank"
-    assert found.warnings == ()
-    np.testing.assert_array_equal(found.pixels, np.zeros((28, 28), np.uint8))
-
-
-@pytest.mark.parametrize("sign", [1, -1], ids=["lighter", "darker"])
-@table(
-    "contrast, blank, low",
-    {
-        "none": (0, True, False),
-        "just too little": (MIN_CONTRAST - 1, True, False),
-        "just enough": (MIN_CONTRAST, False, True),
-        "nearly good": (LOW_CONTRAST - 1, False, True),
-        "good": (LOW_CONTRAST, False, False),
-    },
-)
-def test_contrast_decides_what_is_blank_and_what_is_faint(
-    contrast: int, *, blank: bool, low: bool, sign: int
-) -> None:
-    ink = np.full((20, 12), 128 + sign * contrast, np.uint8)
-    found = normalize(on_sheet(ink, (50, 50), (9, 9), ground=128))
-    assert (found.reason == "blank") is blank
-    assert ("low_contrast" in found.warnings) is low
-
-
-def test_a_row_of_pixels_can_be_a_stroke() -> None:
-    found = normalize(np.array([[0] * 20 + [255] * 5 + [0] * 20], np.uint8))
-    assert found.reason is None
-    assert box(found.pixels)[2:] == (4, 20)
-
-
-@table("share", {"sparse": 0.02, "dense": 0.5})
-@pytest.mark.parametrize("shape", [(200, 40), (150, 150)])
-def test_a_sheet_of_noise_is_blank(shape: tuple[int, int], share: float) -> None:
-    dots = np.random.default_rng(0).random(shape) < share
-    assert normalize((dots * 255).astype(np.uint8)).reason == "blank"
-
-
-@pytest.mark.parametrize("grain", [2, 4])
-def test_a_sheet_of_coarse_noise_is_blank(grain: int) -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (200 // grain, 60 // grain), np.uint8)
-    assert normalize(enlarged(noise, grain)).reason == "blank"
-
-
-@pytest.mark.parametrize("degrees", [0, 45, 90, 135])
-def test_a_line_one_pixel_wide_is_no_noise(degrees: int) -> None:
-    line = {
-        0: np.eye(1, 90, 45).repeat(80, 0),
-        45: np.eye(80),
-        90: np.eye(1, 80, 40).T.repeat(90, 1),
-    }
-    drawn = line.get(degrees, np.eye(80)[::-1])
-    found = normalize(np.pad((drawn * 255).astype(np.uint8), 5))
-    assert found.reason is None
-
-
-@table("frame, kept", {"as MNIST has it": (255, True), "faint": (FAINT - 1, False)})
-def test_a_faint_frame_is_brought_to_full_contrast(frame: int, *, kept: bool) -> None:
-    image = (EXPECTED * (frame / 255)).astype(np.uint8)
-    np.testing.assert_array_equal(normalize(image).pixels, EXPECTED)
-    assert np.array_equal(normalize(image).pixels, image) is kept
-
-
-# -- what holds for any image -----------------------------------------------
-
-
-@PROPERTY
-@given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=60)))
-def test_any_image_becomes_a_frame(image: Image) -> None:
-    before = image.copy()
-    found = normalize(image)
-    assert found.pixels.shape == (28, 28)
-    assert found.pixels.dtype == np.uint8
-    assert (found.reason == "blank") is not bool(found.pixels.any())
-    np.testing.assert_array_equal(image, before)
-
-
-@PROPERTY
-@given(
-    st.integers(0, 255),
-    arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, min_side=27, max_side=40)),
-)
-def test_a_drawing_and_its_negative_become_the_same_frame(ground: int, inside: Image) -> None:
-    drawing = np.pad(inside, 1, constant_values=ground)
-    assume(drawing.max() - ground != ground - drawing.min())  # else both are the negative
-    np.testing.assert_array_equal(normalize(drawing).pixels, normalize(255 - drawing).pixels)
-
-
-def test_a_negative_becomes_the_same_frame_on_uneven_paper_too() -> None:
-    drawing = np.random.default_rng(0).integers(0, 100, (30, 34), np.uint8)
-    drawing[[0, -1]] = 40
-    drawing[:, [0, -1]] = 41  # the median of the border is between the two
-    drawing[15, 10:20] = 250
-    np.testing.assert_array_equal(normalize(drawing).pixels, normalize(255 - drawing).pixels)
+@table("shape", {"larger": (29, 28), "flat": (28, 27), "a sheet": (100, 60)})
+def test_never_refuses_what_is_no_frame(shape: tuple[int, int]) -> None:
+    height, width = shape
+    with pytest.raises(InputError, match=f"{width} x {height} pixels is no frame of 28 x 28"):
+        normalize(np.zeros(shape, np.uint8), "never")
 
 
 @table(
@@ -367,6 +86,190 @@ def test_a_negative_becomes_the_same_frame_on_uneven_paper_too() -> None:
         "booleans": np.zeros((28, 28), bool),
     },
 )
-def test_what_is_no_greyscale_image_is_refused(image: Image) -> None:
+@pytest.mark.parametrize("manner", ["auto", "always", "never"])
+def test_what_is_no_greyscale_image_is_refused(image: Image, manner: Manner) -> None:
     with pytest.raises(InputError, match="non-empty"):
-        normalize(image)
+        normalize(image, manner)
+
+
+# -- what holds for any image -----------------------------------------------
+
+SHAPES = st.one_of(
+    array_shapes(min_dims=2, max_dims=2, max_side=60),
+    st.tuples(st.integers(1, 3), st.integers(1, 2000)),
+    st.tuples(st.integers(1, 2000), st.integers(1, 3)),
+    st.tuples(st.integers(20, 30), st.integers(250, 600)),
+)
+MANNERS_OF_ANY_SIZE = st.sampled_from(["auto", "always"])
+
+
+def becomes_a_frame(image: Image, manner: Manner) -> None:
+    before = image.copy()
+    found = normalize(image, manner)
+    assert found.pixels.shape == (28, 28)
+    assert found.pixels.dtype == np.uint8
+    assert (found.reason == "blank") is not bool(found.pixels.any())
+    if found.reason == "blank":
+        assert (found.warnings, found.steps) == ((), ())
+    np.testing.assert_array_equal(image, before)
+
+
+@PROPERTY
+@given(arrays(np.uint8, SHAPES), MANNERS_OF_ANY_SIZE)
+def test_any_image_becomes_a_frame_or_is_blank(image: Image, manner: Manner) -> None:
+    becomes_a_frame(image, manner)
+
+
+@PROPERTY
+@given(
+    SHAPES,
+    st.integers(0, 2**32 - 1),
+    st.floats(0, 1),
+    st.floats(0, 90),
+    MANNERS_OF_ANY_SIZE,
+)
+@example((3, 2000), 0, 0.5, 0.0, "auto")
+@example((2000, 3), 0, 0.02, 30.0, "auto")
+@example((1, 1), 0, 1.0, 0.0, "always")
+def test_any_blots_in_any_noise_become_a_frame_or_are_blank(
+    shape: tuple[int, int], seed: int, share: float, noise: float, manner: Manner
+) -> None:
+    rng = np.random.default_rng(seed)
+    coarse = rng.random((-(-shape[0] // 7), -(-shape[1] // 7))) < share
+    ink = np.kron(coarse, np.ones((7, 7)))[: shape[0], : shape[1]]
+    sheet = rng.normal(rng.integers(0, 256), noise, shape) + ink * rng.integers(-255, 256)
+    becomes_a_frame(np.clip(sheet, 0, 255).astype(np.uint8), manner)
+
+
+@pytest.mark.parametrize("shade", [0, 1, 64, 65, 128, 254, 255])
+@pytest.mark.parametrize(
+    "shape", [(28, 28), (1, 1), (1, 40), (40, 1), (100, 60), (3, 2000), (700, 600)]
+)
+def test_an_even_image_is_blank(shade: int, shape: tuple[int, int]) -> None:
+    found = normalize(np.full(shape, shade, np.uint8))
+    assert found.reason == "blank"
+    assert found.warnings == ()
+    assert not found.pixels.any()
+
+
+def test_normalizing_twice_is_normalizing_once() -> None:
+    once = normalize(on_sheet(enlarged(SHAPE, 7), (200, 150), (3, 60))).pixels
+    np.testing.assert_array_equal(normalize(once).pixels, once)
+
+
+def test_a_digit_of_mnist_drawn_large_in_black_on_white_comes_back(mnist: Mnist) -> None:
+    """But for a pixel of place, and of size where an edge of the digit is faint."""
+    found = [
+        normalize(np.pad(255 - enlarged(image, 10), ((30, 400), (300, 120)), constant_values=255))
+        for image in mnist.train.images[:200]
+    ]
+    distances = [
+        apart(frame.pixels, image) for frame, image in zip(found, mnist.train.images, strict=False)
+    ]
+    assert {frame.reason for frame in found} == {None}
+    assert np.quantile(distances, 0.9) < LARGE_AGAIN
+
+
+# -- one digit, wherever and however large it is drawn ----------------------
+
+
+def apart(one: Image, other: Image) -> float:
+    """How far frames differ, but for a pixel of place: their middles are rounded."""
+    return min(
+        difference(np.roll(one, (down - 1, across - 1), (0, 1)), other)
+        for down, across in np.ndindex(3, 3)
+    )
+
+
+def like(one: Image, other: Image) -> float:
+    """How far the frames of two drawings of one digit differ; both can be read."""
+    first, second = normalize(one), normalize(other)
+    assert first.reason is None
+    assert second.reason is None
+    moved = np.subtract(centre_of_mass(first.pixels), centre_of_mass(second.pixels))
+    assert np.abs(moved).max() <= MOVED
+    return apart(first.pixels, second.pixels)
+
+
+Place: TypeAlias = tuple[float, float]
+
+NUMBERS = st.integers(0, 9)
+PENS = st.floats(0.06, 0.16)  # of the digit's height
+PLACES = st.tuples(st.floats(0, 1), st.floats(0, 1))
+
+
+def at_place(number: int, side: int, height: float, pen: float, place: Place) -> Image:
+    """A digit on a square sheet, from its upper left corner to its lower right one."""
+    room = [side - height - 2 * pen - 8, side - 0.8 * height - 2 * pen - 8]
+    at = [pen + 4 + np.floor(share * free) for share, free in zip(place, room, strict=True)]
+    return rendered(number, height=height, pen=pen, size=(side, side), at=(at[0], at[1]))
+
+
+@PROPERTY
+@given(NUMBERS, st.floats(20, 40), PENS, PLACES, PLACES)
+def test_a_digit_on_a_small_sheet_has_one_frame_wherever_it_stands(
+    number: int, height: float, pen: float, one: Place, other: Place
+) -> None:
+    first, second = (at_place(number, 72, height, height * pen, place) for place in (one, other))
+    np.testing.assert_array_equal(normalize(first).pixels, normalize(second).pixels)
+
+
+@PROPERTY
+@given(NUMBERS, st.integers(90, 600), st.floats(0.2, 0.6), PENS, st.tuples(PLACES, PLACES))
+def test_shifting_a_digit_hardly_changes_its_frame(
+    number: int, side: int, share: float, pen: float, places: tuple[Place, Place]
+) -> None:
+    height = share * side
+    first, second = (at_place(number, side, height, height * pen, at) for at in places)
+    assert like(first, second) <= SHIFTED
+
+
+@PROPERTY
+@given(NUMBERS, PENS, st.floats(30, 200), st.floats(30, 200))
+def test_scaling_a_digit_hardly_changes_its_frame(
+    number: int, pen: float, one: float, other: float
+) -> None:
+    first, second = (rendered(number, height=size, pen=size * pen) for size in (one, other))
+    assert like(first, second) <= SCALED
+
+
+@PROPERTY
+@given(NUMBERS, st.floats(30, 200), PENS, st.integers(0, 255), st.integers(0, 255))
+def test_a_drawing_and_its_negative_become_the_same_frame(
+    number: int, height: float, pen: float, paper: int, ink: int
+) -> None:
+    assume(abs(paper - ink) > MIN_CONTRAST)
+    levels = rendered(number, height=height, pen=height * pen) / 255
+    drawing = np.rint(ink + (paper - ink) * levels).astype(np.uint8)
+    found, negative = normalize(drawing), normalize(255 - drawing)
+    np.testing.assert_array_equal(found.pixels, negative.pixels)
+    assert ("inverted" in found.warnings) is (ink < paper)
+    assert ("inverted" in negative.warnings) is (ink > paper)
+
+
+@PROPERTY
+@given(NUMBERS, st.floats(40, 120), PENS, st.lists(st.integers(0, 150), min_size=4, max_size=4))
+def test_padding_a_sheet_hardly_changes_the_frame(
+    number: int, height: float, pen: float, margins: list[int]
+) -> None:
+    sheet = rendered(number, height=height, pen=height * pen, size=(160, 150))
+    around = (margins[:2], margins[2:])
+    assert like(sheet, np.pad(sheet, around, constant_values=255)) <= PADDED
+
+
+def test_frames_of_one_digit_are_usually_much_closer() -> None:
+    rng = np.random.default_rng(0)
+    shifted, scaled, padded = [], [], []
+    for number in [*range(10)] * 6:
+        pen, side = rng.uniform(0.06, 0.16), int(rng.integers(90, 600))
+        places = [tuple(rng.random(2)) for _ in range(2)]
+        height = side * rng.uniform(0.2, 0.6)
+        shifted.append(like(*(at_place(number, side, height, height * pen, at) for at in places)))
+        sizes = rng.uniform(30, 200, 2)
+        scaled.append(like(*(rendered(number, height=size, pen=size * pen) for size in sizes)))
+        sheet = rendered(number, height=80, pen=80 * pen, size=(160, 150))
+        wider = np.pad(sheet, rng.integers(0, 150, (2, 2)), constant_values=255)
+        padded.append(like(sheet, wider))
+    assert np.median(shifted) <= USUALLY_SHIFTED
+    assert np.median(scaled) <= USUALLY_SCALED
+    assert np.median(padded) <= USUALLY_PADDED

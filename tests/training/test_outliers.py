@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model.normalizer import MIN_CONTRAST
+from model.framing import MIN_CONTRAST
 from tests.helpers import synthetic_mnist, table
 from training import collages, patterns, strokes
 from training.dataset import Mnist
