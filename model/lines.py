@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.ink import Ink, Mask
+from model.ink import Ink, Mask, median
 from model.placement import area_weights
 
 SEEN = 0.35  # ink from which a line is seen
@@ -190,8 +190,12 @@ def _courses(
     mass = _padded(shares, margin)[np.arange(count)[:, None], rows + margin]
     total = mass.sum(axis=-1)
     middle = (mass * rows).sum(axis=-1) / np.maximum(total, np.finfo(np.float32).tiny)
+    through = np.minimum(mass[..., 0], mass[..., -1])  # above and below what is looked at
+    thick = [piece for at, piece in zip(through, pieces, strict=True) if _is_full(at[piece[1]])]
     courses = []
-    for index, (_, strips) in enumerate(pieces):
+    for index, (row, strips) in enumerate(pieces):
+        if any(_is_part(row, strips, *other) for other in thick):
+            continue
         ink = total[index, strips]
         thickness = float(np.sort(ink)[int(0.4 * len(ink))])  # below the middle: strokes only add
         plain = (np.abs(ink - thickness) <= max(1, thickness / 2)) & (ink > 0)
@@ -206,6 +210,16 @@ def _courses(
             )
         )
     return courses
+
+
+def _is_part(row: int, strips: slice, thick_row: int, thick: slice) -> bool:
+    """Whether a piece is an edge of a thick one."""
+    within = strips.start >= thick.start and strips.stop <= thick.stop
+    return within and abs(row - thick_row) < len(AROUND)
+
+
+def _is_full(shares: Ink) -> bool:
+    return median(shares) > FILLED
 
 
 def _alike(courses: list[_Course]) -> list[_Course]:

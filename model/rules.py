@@ -5,6 +5,7 @@ or at another line: rules run from edge to edge, the sides of a field from corne
 Where that could still be the bar of a 7 that fills its sheet, it stays.
 """
 
+from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 
 import numpy as np
@@ -77,6 +78,32 @@ def may_have_rules(mask: Mask, parts: Components) -> bool:
 def without_rules(light: Ink, ink: Ink) -> Rules | None:
     """Take the paper's lines from the light (H, W) of a sheet; None where it has none for sure."""
     across, down = _held(find_lines(ink), find_lines(ink.T), ink.shape)
+    for reading in _readings(across, down, ink.shape):
+        rules = _taken_away(light, ink, *reading)
+        if rules is not None:
+            return rules
+    return None
+
+
+def _readings(
+    across: list[Line], down: list[Line], shape: tuple[int, int]
+) -> Iterator[tuple[list[Line], list[Line]]]:
+    """Which lines may be the paper's: all, or else all but a 1 that goes from line to line."""
+    if across or down:
+        yield across, down
+    if across and down:
+        yield _outermost(across), _outermost(down)
+        yield _held(across, [], shape)
+        yield _held([], down, shape)
+
+
+def _outermost(lines: list[Line]) -> list[Line]:
+    by_row = sorted(lines, key=lambda line: line.row)
+    return by_row[:1] + by_row[1:][-1:]
+
+
+def _taken_away(light: Ink, ink: Ink, across: list[Line], down: list[Line]) -> Rules | None:
+    """Take those lines away that cannot be the digit's; None where no digit would be left."""
     if not across and not down:
         return None
     owners, levels = _lines_alone(ink, light, across, down)
@@ -92,12 +119,12 @@ def without_rules(light: Ink, ink: Ink) -> Rules | None:
     if not surely_across and not surely_down:
         return None
     kept = [line in surely_across for line in across] + [line in surely_down for line in down]
-    own = levels[owners.reshape(-1)[alone]]
+    lines = owners.reshape(-1)[alone]
+    own = levels[lines]
     pen = median(light[box][digit > STROKE])
-    cleared = light.copy()
     drawn_over = (pen > DARKER * own) & (light.reshape(-1)[alone] >= (own + np.float32(pen)) / 2)
-    of_lines = np.array([False, *kept])[owners.reshape(-1)[alone]]
-    cleared.reshape(-1)[alone[of_lines & ~drawn_over]] = 0
+    cleared = light.copy()
+    cleared.reshape(-1)[alone[np.array([False, *kept])[lines] & ~drawn_over]] = 0
     return Rules(len(surely_across), len(surely_down), cleared)
 
 

@@ -135,7 +135,8 @@ def _closer(
     times = scale // finer
     top, left = (box[0].start - rows.start) * times, (box[1].start - columns.start) * times
     gate = np.kron(_grown(digit > 0), np.ones((times, times), np.float32))
-    closer = strokes.ink[top : top + len(gate), left : left + gate.shape[1]] * gate
+    closer = strokes.ink[top : top + len(gate), left : left + gate.shape[1]]
+    closer = closer * gate[: len(closer), : closer.shape[1]]
     inked = closer > STROKE
     if not inked.any():
         return digit
