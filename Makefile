@@ -54,10 +54,13 @@ train: .venv/train.stamp ## run one RECIPE: an artifact in STORE
 reproduce: .venv/train.stamp ## run the published recipes with SEEDS seeds each (5); table and curves in build/reproduction
 	$(BIN)/python -m training reproduce --seeds $(SEEDS)
 
-bench: bench-service bench-engine bench-training ## all of these
+bench: bench-service bench-normalizer bench-engine bench-training ## all of these
 
 bench-service: .venv/test.stamp ## measure the running service; writes build/bench/service.json
 	$(BIN)/python -m tests.bench.service
+
+bench-normalizer: .venv/test.stamp ## an image on its way to the frame; writes build/bench/normalizer.json
+	$(BIN)/python -m tests.bench.normalizer
 
 bench-engine: .venv/test.stamp .venv/bench.stamp ## the engine beside ONNX Runtime and PyTorch; writes build/bench/engine.json
 	$(BIN)/python -m tests.bench.engine

@@ -22,6 +22,7 @@ EVEN = 6.0  # grey levels by which a cell of the ground may differ from it
 INSIDE_EVEN = 0.5  # what a cell inside counts, where the ground is taken for even
 CORNER = 0.15  # of each side: a digit that fills its sheet leaves most of its corners free
 IN_A_CORNER = 4.0  # what a cell there counts for that
+BROAD = 8  # cells of the shorter side: a 1 that fills its sheet would pass for a shadow
 WORTH_IT = 1.2  # times as many cells explained: a ground that is not even
 DAMPING = 1e-3  # keeps the fit defined on sheets of a few cells
 
@@ -52,7 +53,8 @@ def against_ground(sheet: Ink) -> Lit:
     surface = _fitted(cells, rows, columns, ring)
     fitted = np.asarray(rows @ surface @ columns.T, np.float32)
     light = sheet.copy()
-    if _explained(cells, fitted) > WORTH_IT * _explained(cells, level):
+    broad = min(cells.shape) >= BROAD
+    if broad and _explained(cells, fitted) > WORTH_IT * _explained(cells, level):
         unevenness = float(fitted.max() - fitted.min())
         light -= _powers(sheet.shape[0]) @ surface @ _powers(sheet.shape[1]).T
     else:

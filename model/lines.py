@@ -21,7 +21,7 @@ LONG = 0.2  # of the strips, side by side
 SHORTEST = 3  # strips side by side
 FILLED = 0.7  # of a strip, where a line runs through it
 STEEPEST = 0.05  # rows a column: 3 degrees
-FINE_STEPS = 6  # rows at a sheet's edge up to which every slope is tried
+FINE_STEPS = 3  # rows at a sheet's edge up to which every slope is tried
 PARALLEL = 0.02  # difference of the slopes of lines that are parallel, but for
 RAGGED = 2.0  # rows of error at the ends of a piece
 MOST = 40  # pieces
@@ -29,6 +29,7 @@ APART = 3  # rows between two of them
 AROUND = np.arange(-4, 5)  # rows around a piece in which its ink is
 THICKEST = 0.05  # of the sheet's longer side
 THICK = 2.5  # rows, which may be more than that
+LIKE = 2.0  # times the usual thickness, that of a line among lines
 BENT = 0.8  # rows by which a piece leaves its line, where it is no line
 GAP = 3  # columns without ink within a line
 
@@ -87,7 +88,7 @@ def find_lines(ink: Ink) -> list[Line]:
         return []
     thickest = max(THICK, THICKEST * max(height, width))
     followed = _courses(shares, pieces, slope, width)
-    courses = [course for course in followed if course.thickness <= thickest]
+    courses = _alike([course for course in followed if course.thickness <= thickest])
     if not courses:
         return []
     slope = _shared_slope(courses, slope)
@@ -205,6 +206,16 @@ def _courses(
             )
         )
     return courses
+
+
+def _alike(courses: list[_Course]) -> list[_Course]:
+    """The courses that are about as thick as most are, by length."""
+    if not courses:
+        return courses
+    by_thickness = sorted(courses, key=lambda course: course.thickness)
+    lengths = np.cumsum([course.stop - course.start for course in by_thickness])
+    usual = by_thickness[int(np.searchsorted(lengths, lengths[-1] / 2))].thickness
+    return [course for course in courses if course.thickness <= LIKE * usual + 1]
 
 
 def _shared_slope(courses: list[_Course], otherwise: float) -> float:

@@ -13,8 +13,8 @@ SHORT = 0.12  # of the largest part's longer side
 NEAR = 0.35  # of the largest part's longer side: no stroke of a digit is further from it
 MOST = 64  # parts that are looked at
 
-PEER = 0.5  # of the tallest part's height: as tall as a digit beside it
-PEER_AREA = 0.25  # of the largest part's area
+PEER = 0.5  # of the largest part's side, or the tallest one's height: a digit as well, if
+PEER_AREA = 0.2  # it has so much of the largest part's area, and is not cut off by the edge
 APART = 0.2  # of the tallest part's height: more paper between two digits than within one
 
 
@@ -35,14 +35,19 @@ def choose(parts: Components) -> Choice:
     across = np.maximum(parts.left - parts.right[0], parts.left[0] - parts.right)
     down = np.maximum(parts.top - parts.bottom[0], parts.top[0] - parts.bottom)
     near = np.maximum(across, down) <= NEAR * sides[0]
-    return Choice(large & near, _several(parts, large))
+    height, width = parts.shape
+    cut = (np.minimum(parts.top, parts.left) == 0) | (parts.bottom == height)
+    cut |= parts.right == width
+    as_large = large & (sides >= PEER * sides[0]) & (parts.areas >= PEER_AREA * parts.areas[0])
+    far = bool((as_large & ~near & (~cut | cut[0])).any())
+    return Choice(large & near, several=far or _side_by_side(parts, as_large))
 
 
-def _several(parts: Components, large: Mask) -> bool:
-    """Whether digits stand side by side: parts as tall, with much paper between them."""
-    tallest = int(parts.heights[large].max())
-    peers = large & (parts.heights >= PEER * tallest) & (parts.areas >= PEER_AREA * parts.areas[0])
-    order = np.argsort(parts.left[peers])
-    left, right = parts.left[peers][order], parts.right[peers][order]
+def _side_by_side(parts: Components, as_large: Mask) -> bool:
+    """Whether parts as tall as digits stand side by side, with much paper between them."""
+    tallest = int(parts.heights[as_large].max())
+    tall = as_large & (parts.heights >= PEER * tallest)
+    order = np.argsort(parts.left[tall])
+    left, right = parts.left[tall][order], parts.right[tall][order]
     gaps = left[1:] - np.maximum.accumulate(right)[:-1]
     return bool((gaps >= APART * tallest).any())

@@ -25,7 +25,6 @@ CLEAR = 0.03  # of the sheet: further from its edges is a digit that does not fi
 MANY = 3  # parallel lines from edge to edge are no digit
 SHORT = 0.1  # of a line's length: by which a digit may stick out at its ends
 THINNER = 0.6  # of the pen's width: a line that is no thicker was not drawn with it
-LIKE = 2.0  # times the usual thickness, that of a line among lines
 SMALLEST = 0.06  # of the sheet's longer side: what is left must be a digit
 PART = 0.3  # of the longest part's side: as large is part of what is left
 DARKER = 1.3  # times the light of a line: a pen that shows on it
@@ -77,11 +76,12 @@ def may_have_rules(mask: Mask, parts: Components) -> bool:
 
 def without_rules(light: Ink, ink: Ink) -> Rules | None:
     """Take the paper's lines from the light (H, W) of a sheet; None where it has none for sure."""
-    across, down = _held(_alike(find_lines(ink)), _alike(find_lines(ink.T)), ink.shape)
+    across, down = _held(find_lines(ink), find_lines(ink.T), ink.shape)
     if not across and not down:
         return None
     owners, levels = _lines_alone(ink, light, across, down)
-    rest = np.where(owners > 0, np.float32(0), ink)
+    rest, alone = ink.copy(), np.flatnonzero(owners)
+    rest.reshape(-1)[alone] = 0
     box = _digit_box(rest)
     if box is None:
         return None
@@ -92,21 +92,13 @@ def without_rules(light: Ink, ink: Ink) -> Rules | None:
     if not surely_across and not surely_down:
         return None
     kept = [line in surely_across for line in across] + [line in surely_down for line in down]
-    alone = np.where([False, *kept], levels, np.float32(0))[owners]
+    own = levels[owners.reshape(-1)[alone]]
     pen = median(light[box][digit > STROKE])
-    drawn_over = (pen > DARKER * alone) & (light >= (alone + np.float32(pen)) / 2)
-    gone = (alone > 0) & ~drawn_over
-    return Rules(len(surely_across), len(surely_down), np.where(gone, np.float32(0), light))
-
-
-def _alike(lines: list[Line]) -> list[Line]:
-    """The lines that are about as thick as most are, by length."""
-    if not lines:
-        return lines
-    by_thickness = sorted(lines, key=lambda line: line.thickness)
-    lengths = np.cumsum([line.stop - line.start for line in by_thickness])
-    usual = by_thickness[int(np.searchsorted(lengths, lengths[-1] / 2))].thickness
-    return [line for line in lines if line.thickness <= LIKE * usual + 1]
+    cleared = light.copy()
+    drawn_over = (pen > DARKER * own) & (light.reshape(-1)[alone] >= (own + np.float32(pen)) / 2)
+    of_lines = np.array([False, *kept])[owners.reshape(-1)[alone]]
+    cleared.reshape(-1)[alone[of_lines & ~drawn_over]] = 0
+    return Rules(len(surely_across), len(surely_down), cleared)
 
 
 def _held(

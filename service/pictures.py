@@ -34,9 +34,9 @@ INK = (32, 33, 36)
 FAINT = (95, 99, 104)  # 5.5 to 1 against the paper
 EDGE = (189, 193, 198)
 
-# Orange and blue differ for every kind of colour blindness.
-FOR = (240, 120, 10)
-AGAINST = (40, 125, 255)
+# As on the page. Orange and blue differ for every kind of colour blindness.
+FOR = (40, 125, 255)
+AGAINST = (240, 120, 10)
 OPAQUE = 0.85  # at the most important pixel: what is below still shows
 LEAST_PEAK = 1.0  # nats; a map that is weaker than that everywhere is drawn pale
 

@@ -111,12 +111,12 @@ def test_the_picture_shows_image_frame_and_map(
 
 
 def overlay(importance: NDArray[np.float32]) -> NDArray[np.int64]:
-    """The map over a frame without ink, from red to blue: (224, 224), above 0 where orange."""
+    """The map over a frame without ink, from blue to red: (224, 224), above 0 where blue."""
     drawn = np.asarray(pictures._overlaid(np.zeros((28, 28), np.uint8), importance), np.int64)
-    return drawn[..., 0] - drawn[..., 2]
+    return drawn[..., 2] - drawn[..., 0]
 
 
-def test_what_speaks_for_the_digit_is_orange_and_what_speaks_against_it_blue() -> None:
+def test_what_speaks_for_the_digit_is_blue_and_what_speaks_against_it_orange() -> None:
     importance = np.zeros((28, 28), np.float32)
     importance[4:8, 4:8], importance[20:24, 4:8] = 3, -3
     tint = overlay(importance)
