@@ -85,3 +85,34 @@ def test_broad_strokes_that_cover_much_of_a_sheet_are_no_noise() -> None:
 def test_sparse_blocks_may_be_strokes() -> None:
     """Little ink whose neighbours are alike is what a thin stroke is, wherever it stands."""
     assert not judged(dots((200, 200), 0.02, 4))
+
+
+def smoothed(share: float) -> Ink:
+    """Noise of which each pixel has a share of the one on its left."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 20, (300, 300))
+    for column in range(1, 300):
+        noise[:, column] = share * noise[:, column - 1] + (1 - share**2) ** 0.5 * noise[:, column]
+    return noise.astype(np.float32)
+
+
+@table("share, grain", {"hardly": (0.17, True), "a little": (0.24, False)})
+def test_pixels_that_have_something_to_do_with_each_other_are_no_noise(
+    share: float, *, grain: bool
+) -> None:
+    light = smoothed(share)
+    assert is_grain(light, np.zeros_like(light)) is grain
+
+
+@table("share, grain", {"covers little": (0.13, False), "covers much": (0.17, True)})
+def test_coarse_noise_is_told_by_how_much_it_covers(share: float, *, grain: bool) -> None:
+    light = dots((240, 240), 0.5, 4)
+    ink = np.full(light.shape, share, np.float32)
+    assert is_grain(light, ink) is grain
+
+
+@table("side, grain", {"as broad as no stroke": (7, True), "as broad as a stroke": (11, False)})
+def test_coarse_noise_is_told_by_how_broad_it_is(side: int, *, grain: bool) -> None:
+    """A stroke that covers much of a sheet is broader than a part of the longer side."""
+    light = dots((100, 256), 0.5, side)
+    assert judged(light) is grain

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from model.ink import LEAST_CONTRAST, SOFT, STROKE, Ink, Strokes, separate
+from model.ink import STROKE, Ink, Strokes, separate
 from tests.helpers import table
 from tests.model.drawing import paper, stroke
 
@@ -68,8 +68,8 @@ def test_a_stroke_one_pixel_wide_is_seen_wherever_it_stands(size: int, place: in
     "contrast, blank",
     {
         "none": (0, True),
-        "too little": (LEAST_CONTRAST - 1, True),
-        "just enough": (LEAST_CONTRAST, False),
+        "too little": (23.9, True),
+        "just enough": (24, False),
         "much": (200, False),
     },
 )
@@ -100,10 +100,10 @@ def test_ink_less_than_noise_is_noise() -> None:
     "level, expected",
     {
         "paper": (0.0, 0.0),
-        "nearly paper": (SOFT - 0.01, 0.0),
-        "a little": (0.4, (0.4 - SOFT) / (1 - 2 * SOFT)),
+        "nearly paper": (0.14, 0.0),
+        "a little": (0.4, 0.25 / 0.7),
         "half": (0.5, 0.5),
-        "nearly ink": (1 - SOFT + 0.01, 1.0),
+        "nearly ink": (0.86, 1.0),
         "ink": (1.0, 1.0),
         "more than that": (1.2, 1.0),
     },
@@ -133,3 +133,18 @@ def test_paper_in_the_noise_is_without_ink() -> None:
     ink = found_in(light).ink
     ink[55:145, 90:110] = 0
     assert (ink > 0).mean() < 0.05
+
+
+def test_paper_lighter_than_its_ground_does_not_move_the_threshold() -> None:
+    light = long_stroke(10) * 100 - 30
+    assert (found_in(light).ink[light > 45] > 0.3).all()
+
+
+def test_a_pale_stroke_in_rough_paper_is_found_where_it_stands_out() -> None:
+    """At four and a half deviations; not at all where it is less than the least contrast."""
+    rough = noise((200, 200), 20)
+    rough[60:140, 95:100] += 90
+    found = found_in(rough)
+    assert (found.ink[60:140, 95:100] > STROKE).mean() > 0.8
+    found.ink[55:145, 90:105] = 0
+    assert (found.ink > STROKE).mean() < 0.02
