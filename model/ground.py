@@ -46,7 +46,9 @@ class Lit:
 
 def against_ground(sheet: Ink) -> Lit:
     """Take the ground from a sheet (H, W) of grey levels in 0-255."""
-    cells = block_means(sheet, -(-max(sheet.shape) // CELLS))
+    cells = block_means(
+        sheet, max(1, min(-(-max(sheet.shape) // CELLS), min(sheet.shape) // BROAD))
+    )
     rows, columns = _powers(cells.shape[0]), _powers(cells.shape[1])
     ring = _margin(cells.shape)
     level = _usual(cells, ring)

@@ -5,6 +5,7 @@ along one slope, which parallel lines share (a Hough transform, Duda and Hart 19
 handful of slopes). Which of them were on the paper before the digit, ``rules.py`` decides.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -224,12 +225,19 @@ def _is_full(shares: Ink) -> bool:
 
 def _alike(courses: list[_Course]) -> list[_Course]:
     """The courses that are about as thick as most are, by length."""
-    if not courses:
-        return courses
-    by_thickness = sorted(courses, key=lambda course: course.thickness)
-    lengths = np.cumsum([course.stop - course.start for course in by_thickness])
-    usual = by_thickness[int(np.searchsorted(lengths, lengths[-1] / 2))].thickness
-    return [course for course in courses if course.thickness <= LIKE * usual + 1]
+    most = thickest_of_its_like(
+        [(course.thickness, course.stop - course.start) for course in courses]
+    )
+    return [course for course in courses if course.thickness <= most]
+
+
+def thickest_of_its_like(lines: Sequence[tuple[float, float]]) -> float:
+    """How thick a line may be among lines of some thickness and length, for one of them."""
+    if not lines:
+        return 0.0
+    by_thickness = sorted(lines)
+    lengths = np.cumsum([length for _, length in by_thickness])
+    return LIKE * by_thickness[int(np.searchsorted(lengths, lengths[-1] / 2))][0] + 1
 
 
 def _shared_slope(courses: list[_Course], otherwise: float) -> float:

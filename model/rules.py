@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from model.components import Components, components
 from model.ink import STROKE, Ink, Mask, median
-from model.lines import SEEN, Line, find_lines
+from model.lines import SEEN, Line, find_lines, thickest_of_its_like
 from model.strokes import mean_width
 
 EDGE = 0.02  # of the longer side: as near to the edge as that is at the edge
@@ -22,6 +22,7 @@ CORNER = 3.0  # pixels from a line's end to the line it ends at, and
 CORNER_SHARE = 0.01  # of the longer side
 CORNER_OF_FIELD = 0.12  # of a part's sides: where a field has its corners, and
 CORNERS_OF_FIELD = 3  # of the four, at least, have ink in them
+IN_ITS_FIELD = 0.35  # of a field's shortest side, what the digit in it is long at least
 CLEAR = 0.03  # of the sheet: further from its edges is a digit that does not fill it
 MANY = 3  # parallel lines from edge to edge are no digit
 SHORT = 0.1  # of a line's length: by which a digit may stick out at its ends
@@ -77,12 +78,31 @@ def may_have_rules(mask: Mask, parts: Components) -> bool:
 
 def without_rules(light: Ink, ink: Ink) -> Rules | None:
     """Take the paper's lines from the light (H, W) of a sheet; None where it has none for sure."""
-    across, down = _held(find_lines(ink), find_lines(ink.T), ink.shape)
+    across, down = find_lines(ink), find_lines(ink.T)
+    sizes = [(line.thickness, line.stop - line.start) for line in (*across, *down)]
+    thickest = thickest_of_its_like(sizes)
+    across, down = _held(_thin(across, thickest), _thin(down, thickest), ink.shape)
     for reading in _readings(across, down, ink.shape):
         rules = _taken_away(light, ink, *reading)
         if rules is not None:
             return rules
     return None
+
+
+def _thin(lines: list[Line], thickest: float) -> list[Line]:
+    """The lines up to a thickness that are not the edge of a thicker one."""
+    thick = [line for line in lines if line.thickness > thickest]
+    return [
+        line
+        for line in lines
+        if line.thickness <= thickest
+        and not any(
+            abs(line.row - other.row) <= other.thickness / 2 + 1
+            and line.start >= other.start - CORNER
+            and line.stop <= other.stop + CORNER
+            for other in thick
+        )
+    ]
 
 
 def _readings(
@@ -92,9 +112,18 @@ def _readings(
     if across or down:
         yield across, down
     if across and down:
+        height, width = shape
+        yield (
+            [line for line in across if all(_at_edge(line, width, height))],
+            [line for line in down if all(_at_edge(line, height, width))],
+        )
         yield _outermost(across), _outermost(down)
-        yield _held(across, [], shape)
-        yield _held([], down, shape)
+
+
+def _is_whole(line: Line, width: int) -> bool:
+    """Whether a line goes from edge to edge of a sheet of ``width`` columns."""
+    clear = CLEAR * width + 1
+    return line.start <= clear and line.stop >= width - clear
 
 
 def _outermost(lines: list[Line]) -> list[Line]:
@@ -113,9 +142,14 @@ def _taken_away(light: Ink, ink: Ink, across: list[Line], down: list[Line]) -> R
     if box is None:
         return None
     digit = rest[box]
-    width = mean_width(digit)
-    surely_across = _sure(across, box[1], ink.shape[1], width)
-    surely_down = _sure(down, box[0], ink.shape[0], width)
+    height, width = ink.shape
+    fields = [line for line in across if not any(_at_edge(line, width, height))]
+    fields += [line for line in down if not any(_at_edge(line, height, width))]
+    if any(max(digit.shape) < IN_ITS_FIELD * (line.stop - line.start) for line in fields):
+        return None
+    pen_width = mean_width(digit)
+    surely_across = _sure(across, box[1], width, pen_width)
+    surely_down = _sure(down, box[0], height, pen_width)
     if not surely_across and not surely_down:
         return None
     kept = [line in surely_across for line in across] + [line in surely_down for line in down]
@@ -143,13 +177,10 @@ def _held(
 
 def _ends_well(line: Line, others: list[Line], width: int, height: int) -> bool:
     """Whether both ends of a line are at an edge of its sheet or at one of the others."""
-    edge = CORNER - 1 + EDGE * max(width, height)
     corner = CORNER + CORNER_SHARE * max(width, height)
-    for column in (line.start, line.stop):
+    for column, at_edge in zip((line.start, line.stop), _at_edge(line, width, height), strict=True):
         row = line.row_at(column, width)
-        if min(column, width - column) <= edge or not 1 <= row < height - 1:
-            continue
-        if not any(
+        if not at_edge and not any(
             abs(other.row_at(row, height) - column) <= corner
             and other.start - corner <= row <= other.stop + corner
             for other in others
@@ -158,12 +189,20 @@ def _ends_well(line: Line, others: list[Line], width: int, height: int) -> bool:
     return True
 
 
+def _at_edge(line: Line, width: int, height: int) -> tuple[bool, bool]:
+    """Whether a line begins, and whether it ends, at an edge of its sheet."""
+    edge = CORNER - 1 + EDGE * max(width, height)
+    first, last = line.row_at(line.start, width), line.row_at(line.stop, width)
+    begins = line.start <= edge or not 1 <= first < height - 1
+    return begins, line.stop >= width - edge or not 1 <= last < height - 1
+
+
 def _sure(lines: list[Line], digit: slice, width: int, pen: float) -> list[Line]:
     """The lines that cannot be the digit's; ``digit`` is where it lies along them."""
     lines = [line for line in lines if _passes(line, digit)]
     clear = CLEAR * width + 1
     stands_clear = digit.start >= clear and digit.stop <= width - clear
-    whole = all(line.start <= clear and line.stop >= width - clear for line in lines)
+    whole = all(_is_whole(line, width) for line in lines)
     if stands_clear or not whole or len(lines) >= MANY:
         return lines
     return [line for line in lines if line.thickness <= THINNER * pen]

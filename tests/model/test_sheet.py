@@ -259,7 +259,7 @@ RULED = {
     "rules": across(*range(10, 240, 60)),
     "wide rules": across(50, 190),
     "a box": np.pad(across(0, 199)[:200, :200] + across(0, 199)[:200, :200].T, 20).clip(0, 1),
-    "squares": np.maximum(across(*range(15, 240, 40)), across(*range(15, 240, 40)).T),
+    "squares": np.maximum(across(*range(25, 240, 40)), across(*range(25, 240, 40)).T),
 }
 
 
