@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from model.ink import Ink, Mask, median
 from model.placement import area_weights
 
-SEEN = 0.35  # ink from which a line is seen
+SEEN = 0.25  # ink from which a line is seen
 STRIPS = 20  # at most
 NARROWEST = 4  # pixels of a strip
 FEWEST = 8  # strips
@@ -31,6 +31,7 @@ AROUND = np.arange(-4, 5)  # rows around a piece in which its ink is
 THICKEST = 0.05  # of the sheet's longer side
 THICK = 2.5  # rows, which may be more than that
 LIKE = 2.0  # times the usual thickness, that of a line among lines
+PLAIN = 0.4  # of a line's strips, at least, that nothing crosses
 BENT = 0.8  # rows by which a piece leaves its line, where it is no line
 GAP = 3  # columns without ink within a line
 
@@ -254,7 +255,7 @@ def _shared_slope(courses: list[_Course], otherwise: float) -> float:
 
 def _row(course: _Course, slope: float) -> float | None:
     """Where a line of a slope along a course crosses the middle; None where the course is bent."""
-    if course.plain < 1 / 2:
+    if course.plain < PLAIN:
         return None
     rows = np.sort(course.rows - slope * course.columns)
     row = float(rows[len(rows) // 2])
