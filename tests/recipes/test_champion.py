@@ -49,7 +49,7 @@ def counts(record: object, path: str = "") -> dict[str, int]:
     return {path: record} if isinstance(record, int) else {}
 
 
-@pytest.mark.parametrize("name", ["test", "drawings", "robustness", "refusals"])
+@pytest.mark.parametrize("name", ["test", "drawings", "robustness", "refusals", "scenes"])
 def test_the_card_says_what_is_measured(champion: Artifact, measured: Card, name: str) -> None:
     recorded, found = champion.evaluation[name], measured[name]
     if name == "refusals" and recorded["fonts"] != found["fonts"]:
@@ -76,6 +76,7 @@ BARS: dict[str, Callable[[Card], bool]] = {
         row["accuracy"] >= 0.85 for row in card["robustness"]["corruptions"].values()
     ),
     "accepted errors": lambda card: card["robustness"]["mean_errors_accepted"] <= 0.015,
+    "scenes": lambda card: card["scenes"]["accuracy"] >= 0.985,
     "blanks": lambda card: card["refusals"]["sets"]["blank"]["share"] >= 0.995,
     "constants": lambda card: card["refusals"]["sets"]["constant"]["share"] >= 0.995,
     "noise": lambda card: card["refusals"]["sets"]["noise"]["share"] >= 0.995,
