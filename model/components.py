@@ -44,6 +44,18 @@ class Components:
         """Of the bounding boxes, in pixels."""
         return self.right - self.left
 
+    @property
+    def sides(self) -> Integers:
+        """The longer sides of the bounding boxes, in pixels."""
+        return np.maximum(self.heights, self.widths)
+
+    def box(self, chosen: Mask) -> tuple[slice, slice]:
+        """Rows and columns of all components that are ``chosen`` (K,), of which there is one."""
+        return (
+            slice(int(self.top[chosen].min()), int(self.bottom[chosen].max())),
+            slice(int(self.left[chosen].min()), int(self.right[chosen].max())),
+        )
+
     def mask(self, chosen: Mask) -> Mask:
         """The mask (H, W) of the components that are ``chosen`` (K,)."""
         height, width = self.shape

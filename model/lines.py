@@ -32,7 +32,9 @@ THICKEST = 0.05  # of the sheet's longer side
 THICK = 2.5  # rows, which may be more than that
 LIKE = 2.0  # times the usual thickness, that of a line among lines
 PLAIN = 0.4  # of a line's strips, at least, that nothing crosses
-BENT = 0.8  # rows by which a piece leaves its line, where it is no line
+THICKNESS = 0.4  # of its strips are no thicker than a line: what crosses it only adds
+NEAR = 0.6  # of its plain strips are no further from a line than it is bent, and
+BENT = 0.8  # rows are too much for that
 GAP = 3  # columns without ink within a line
 
 
@@ -199,7 +201,7 @@ def _courses(
         if any(_is_part(row, strips, *other) for other in thick):
             continue
         ink = total[index, strips]
-        thickness = float(np.sort(ink)[int(0.4 * len(ink))])  # below the middle: strokes only add
+        thickness = float(np.sort(ink)[int(THICKNESS * len(ink))])
         plain = (np.abs(ink - thickness) <= max(1, thickness / 2)) & (ink > 0)
         courses.append(
             _Course(
@@ -259,7 +261,7 @@ def _row(course: _Course, slope: float) -> float | None:
         return None
     rows = np.sort(course.rows - slope * course.columns)
     row = float(rows[len(rows) // 2])
-    bend = np.sort(np.abs(rows - row))[int(0.6 * len(rows))]  # crossings may be ragged
+    bend = np.sort(np.abs(rows - row))[int(NEAR * len(rows))]
     return row if bend < BENT else None
 
 

@@ -28,7 +28,7 @@ class Choice:
 
 def choose(parts: Components) -> Choice:
     """The digit among the parts of a sheet, of which there is at least one."""
-    sides = np.maximum(parts.heights, parts.widths)
+    sides = parts.sides
     large = (parts.areas >= SMALL * parts.areas[0]) | (sides >= SHORT * sides[0])
     large &= parts.areas >= SPECK * parts.areas[0]
     large[MOST:] = False

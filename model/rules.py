@@ -16,7 +16,8 @@ from model.ink import STROKE, Ink, Mask, median
 from model.lines import SEEN, Line, find_lines, thickest_of_its_like
 from model.strokes import mean_width
 
-EDGE = 0.02  # of the longer side: as near to the edge as that is at the edge
+AT_EDGE = 2.0  # pixels from the edge that are still at the edge, and
+EDGE = 0.02  # of the longer side
 EDGE_FILLED = 0.6  # of the rows and columns at the edge, where a line runs along it
 CORNER = 3.0  # pixels from a line's end to the line it ends at, and
 CORNER_SHARE = 0.01  # of the longer side
@@ -60,9 +61,8 @@ def without_edges(light: Ink, ink: Ink) -> Ink:
 def may_have_rules(mask: Mask, parts: Components) -> bool:
     """Whether a part of a sheet (H, W) is at its edge, or has ink in its corners as a field has."""
     height, width = mask.shape
-    edge = CORNER - 1 + EDGE * max(height, width)
-    large = np.flatnonzero(np.maximum(parts.heights, parts.widths) >= SMALLEST * max(height, width))
-    for part in large.tolist():
+    edge = _edge(mask.shape)
+    for part in np.flatnonzero(parts.sides >= SMALLEST * max(mask.shape)).tolist():
         top, left = int(parts.top[part]), int(parts.left[part])
         bottom, right = int(parts.bottom[part]), int(parts.right[part])
         if min(top, left, height - bottom, width - right) <= edge:
@@ -189,9 +189,14 @@ def _ends_well(line: Line, others: list[Line], width: int, height: int) -> bool:
     return True
 
 
+def _edge(shape: tuple[int, ...]) -> float:
+    """How near to an edge of a sheet (H, W) is at the edge, in pixels."""
+    return AT_EDGE + EDGE * max(shape)
+
+
 def _at_edge(line: Line, width: int, height: int) -> tuple[bool, bool]:
     """Whether a line begins, and whether it ends, at an edge of its sheet."""
-    edge = CORNER - 1 + EDGE * max(width, height)
+    edge = _edge((height, width))
     first, last = line.row_at(line.start, width), line.row_at(line.stop, width)
     begins = line.start <= edge or not 1 <= first < height - 1
     return begins, line.stop >= width - edge or not 1 <= last < height - 1
@@ -218,14 +223,9 @@ def _passes(line: Line, digit: slice) -> bool:
 def _digit_box(ink: Ink) -> tuple[slice, slice] | None:
     """Rows and columns of all larger parts of what is left; None where nothing is."""
     parts = components(ink > STROKE)
-    sides = np.maximum(parts.heights, parts.widths)
-    if not len(parts) or sides.max() < SMALLEST * max(ink.shape):
+    if not len(parts) or parts.sides.max() < SMALLEST * max(ink.shape):
         return None
-    large = sides >= PART * sides.max()
-    return (
-        slice(int(parts.top[large].min()), int(parts.bottom[large].max())),
-        slice(int(parts.left[large].min()), int(parts.right[large].max())),
-    )
+    return parts.box(parts.sides >= PART * parts.sides.max())
 
 
 def _lines_alone(

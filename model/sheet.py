@@ -49,10 +49,10 @@ def frame_sheet(image: NDArray[np.uint8]) -> Frame:
     if found is None:
         return blank()
     strokes, parts = found
-    if not len(parts) or max(parts.heights[0], parts.widths[0]) * scale < SPECK:
+    if not len(parts) or parts.sides[0] * scale < SPECK:
         return blank()
     choice = choose(parts)
-    box = _box_of(parts, choice.chosen)
+    box = parts.box(choice.chosen)
     digit = _without_specks(strokes.ink, parts, choice, notes)[box]
     if scale > 1 and max(digit.shape) < FINE:
         digit = _closer(image, digit, box, scale, notes)
@@ -94,13 +94,6 @@ def _without_paper(light: Ink, notes: _Notes) -> tuple[Strokes, Components] | No
     notes.did("rules", f"{rules.across} lines across and {rules.down} down taken away")
     strokes = separate(rules.light)
     return (strokes, components(strokes.ink > STROKE)) if strokes else None
-
-
-def _box_of(parts: Components, chosen: Mask) -> tuple[slice, slice]:
-    return (
-        slice(int(parts.top[chosen].min()), int(parts.bottom[chosen].max())),
-        slice(int(parts.left[chosen].min()), int(parts.right[chosen].max())),
-    )
 
 
 def _without_specks(ink: Ink, parts: Components, choice: Choice, notes: _Notes) -> Ink:
