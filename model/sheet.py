@@ -91,7 +91,9 @@ def _without_paper(light: Ink, notes: _Notes) -> tuple[Strokes, Components] | No
     rules = without_rules(cleared, strokes.ink) if may_have_rules(mask, parts) else None
     if rules is None:
         return strokes, parts
-    notes.did("rules", f"{rules.across} lines across and {rules.down} down taken away")
+    counts = {"across": rules.across, "down": rules.down}
+    found = " and ".join(f"{count} {way}" for way, count in counts.items() if count)
+    notes.did("rules", f"lines taken away: {found}")
     strokes = separate(rules.light)
     return (strokes, components(strokes.ink > STROKE)) if strokes else None
 
