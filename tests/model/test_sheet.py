@@ -192,7 +192,7 @@ def test_steps_say_what_was_done(sheet: Image, steps: list[str]) -> None:
     "sheet, says",
     {
         "lit": (lit(three()), "uneven by"),
-        "rules": (shaded(np.maximum(three(), across(20, 190))), "2 lines across and 0 down"),
+        "rules": (shaded(np.maximum(three(), across(20, 190))), "lines taken away: 2 across"),
         "specks": (shaded(speckled(three())), "2 parts"),
         "large": (enlarged(shaded(three()), 2), "2 x 2 pixels made one"),
     },
