@@ -14,7 +14,8 @@ NEAR = 0.35  # of the largest part's longer side: no stroke of a digit is furthe
 MOST = 64  # parts that are looked at
 
 PEER = 0.5  # of the largest part's side, or the tallest one's height: a digit as well, if
-PEER_AREA = 0.2  # it has so much of the largest part's area, and is not cut off by the edge
+PEER_AREA = 0.2  # it has so much of the largest part's area, and is not
+FRAGMENT = 0.75  # of the largest part's side: no longer, and cut off by the edge
 APART = 0.2  # of the tallest part's height: more paper between two digits than within one
 
 
@@ -39,7 +40,8 @@ def choose(parts: Components) -> Choice:
     cut = (np.minimum(parts.top, parts.left) == 0) | (parts.bottom == height)
     cut |= parts.right == width
     as_large = large & (sides >= PEER * sides[0]) & (parts.areas >= PEER_AREA * parts.areas[0])
-    far = bool((as_large & ~near & (~cut | cut[0])).any())
+    as_large &= ~cut | cut[0] | (sides > FRAGMENT * sides[0])
+    far = bool((as_large & ~near).any())
     return Choice(large & near, several=far or _side_by_side(parts, as_large))
 
 

@@ -155,3 +155,75 @@ def test_only_so_many_parts_are_looked_at() -> None:
 )
 def test_digits_side_by_side_are_several(sheet: Ink, *, several: bool) -> None:
     assert chosen_from(sheet).several is several
+
+
+# -- limits, beside a bar of 100 x 40 ---------------------------------------
+
+BAR = (slice(100, 200), slice(100, 140))
+
+
+def beside_the_bar(
+    height: int, width: int, at: tuple[int, int], *, bar: tuple[slice, slice] = BAR
+) -> Choice:
+    sheet = np.zeros((300, 300), np.float32)
+    sheet[bar] = 1
+    sheet[at[0] : at[0] + height, at[1] : at[1] + width] = 1
+    return chosen_from(sheet)
+
+
+@table(
+    "height, width, is_part",
+    {
+        "long, of a 250th of its area": (16, 1, True),
+        "long, of less": (15, 1, False),
+        "short, of a fiftieth": (10, 8, True),
+        "short, of less": (9, 8, False),
+        "just long enough": (12, 2, True),
+        "too short for its area": (11, 2, False),
+        "just wide enough": (2, 12, True),
+    },
+)
+def test_a_part_is_large_or_long(height: int, width: int, *, is_part: bool) -> None:
+    assert beside_the_bar(height, width, (140, 150)).chosen.tolist() == [True, is_part]
+
+
+FAR_RIGHT, FAR_BELOW, NEAR_RIGHT = (140, 200), (240, 110), (140, 155)
+
+
+@table(
+    "height, width, at, several",
+    {
+        "half as long, beside it": (50, 16, FAR_RIGHT, True),
+        "not half as long": (49, 17, FAR_RIGHT, False),
+        "a fifth of its area": (50, 16, FAR_RIGHT, True),
+        "less": (51, 15, FAR_RIGHT, False),
+        "below it, lying": (17, 50, FAR_BELOW, True),
+        "below it, too small": (16, 49, FAR_BELOW, False),
+        "a digit's own stroke": (50, 16, NEAR_RIGHT, False),
+        "near, with a fifth of its height between": (50, 16, (140, 161), True),
+    },
+)
+def test_what_is_as_large_as_a_digit_is_another(
+    height: int, width: int, at: tuple[int, int], *, several: bool
+) -> None:
+    assert beside_the_bar(height, width, at).several is several
+
+
+@table(
+    "at",
+    {"above": (0, 110), "below": (250, 110), "to the left": (120, 0), "to the right": (120, 280)},
+)
+def test_what_the_edge_cuts_off_is_somebody_elses(at: tuple[int, int]) -> None:
+    choice = beside_the_bar(50, 20, at)
+    assert choice.chosen.tolist() == [True, False]
+    assert not choice.several
+
+
+@table("height, several", {"three quarters as long": (75, False), "longer": (76, True)})
+def test_what_is_cut_off_is_shorter(height: int, *, several: bool) -> None:
+    assert beside_the_bar(height, 20, (120, 280)).several is several
+
+
+def test_a_digit_that_is_cut_off_itself_has_neighbours() -> None:
+    cut = (slice(100, 200), slice(0, 40))
+    assert beside_the_bar(50, 20, (120, 280), bar=cut).several
