@@ -112,6 +112,18 @@ def test_a_digit_that_fills_its_sheet_is_ink(contrast: float, pen: float) -> Non
     np.testing.assert_allclose(lit.light, 180 * ink, atol=1)
 
 
+@pytest.mark.parametrize("contrast", [-200, 200])
+@pytest.mark.parametrize("width", range(4, 8))
+def test_a_1_that_fills_its_slim_sheet_is_no_shadow(width: int, contrast: float) -> None:
+    """It is darkest in the middle, as a vignette is lightest there."""
+    across = np.abs(np.arange(width) - (width - 1) / 2) / (width / 2)
+    ink = np.tile(np.clip(1.4 - 2 * across, 0, 1), (20, 1)).astype(np.float32)
+    level = 128 - contrast / 2
+    lit = against_ground(sheet_of(np.zeros_like(ink), ink, level=level, contrast=contrast))
+    assert lit.unevenness == 0
+    assert lit.inverted is (contrast < 0)
+
+
 def test_a_thin_dark_stroke_outweighs_noise_that_is_light() -> None:
     noise = np.random.default_rng(0).normal(0, 8, (240, 200)).astype(np.float32)
     lit = against_ground(sheet_of(noise, digit(1, pen=3), level=180, contrast=-150))
