@@ -10,7 +10,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Mask: TypeAlias = NDArray[np.bool_]
+from model.ink import Mask
+
 Integers: TypeAlias = NDArray[np.intp]
 
 

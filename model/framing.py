@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from model.architecture import FRAME_SIDE
 from model.frame import INVERTED, LOW_CONTRAST, Finding, Frame, Step, blank
 from model.ink import Ink
-from model.placement import BOX_SIDE, UINT8_MAX, place, placed
+from model.placement import BOX_SIDE, UINT8_MAX, cropped, place, placed
 
 SMALLEST_BOX = 14  # no digit of MNIST is smaller
 OFF_CENTRE = 1.5  # pixels; no digit of MNIST has its centre of mass further from 14 than 0.5
@@ -58,7 +58,7 @@ def reframe(image: NDArray[np.uint8]) -> Frame:
     if not dark and (uneven or not _misplaced(ink)) and _box_side(ink) >= SMALLEST_BOX:
         pixels = np.rint(ink).astype(np.uint8)
     else:
-        digit = _crop(ink)
+        digit = cropped(ink, ink > INK)
         steps.append(placed(digit))
         pixels = place(digit)
     return Frame(pixels, warnings=tuple(warnings), steps=tuple(steps))
@@ -127,10 +127,3 @@ def _box_side(ink: NDArray[np.uint8] | Ink) -> int:
     strokes = ink > INK
     rows, columns = strokes.any(axis=1).tobytes(), strokes.any(axis=0).tobytes()
     return max(line.rfind(1) - line.find(1) + 1 if 1 in line else 0 for line in (rows, columns))
-
-
-def _crop(ink: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The bounding box of all strokes."""
-    strokes = ink > INK
-    rows, columns = np.flatnonzero(strokes.any(axis=1)), np.flatnonzero(strokes.any(axis=0))
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

@@ -5,23 +5,26 @@ its aspect kept and anti-aliased, and placed so that its centre of mass is the c
 28x28 frame.
 """
 
-from typing import TypeAlias
-
 import numpy as np
 from numpy.typing import NDArray
 
 from model.architecture import FRAME_SIDE
 from model.frame import Step
+from model.ink import Ink, Mask
 
 BOX_SIDE = 20  # the longer side of the digit within the frame
 UINT8_MAX = 255
-
-Ink: TypeAlias = NDArray[np.float32]
 
 
 def place(digit: Ink) -> NDArray[np.uint8]:
     """The frame (28, 28) of a digit (H, W) that is cropped to its ink, which is above 0."""
     return _centre(_fit(digit))
+
+
+def cropped(ink: Ink, strokes: Mask) -> Ink:
+    """The bounding box, in ink (H, W), of ``strokes`` (H, W), of which there are some."""
+    rows, columns = np.flatnonzero(strokes.any(axis=1)), np.flatnonzero(strokes.any(axis=0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def placed(digit: Ink) -> Step:

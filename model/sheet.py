@@ -15,7 +15,7 @@ from model.grain import is_grain
 from model.ground import Lit, against_ground, block_means
 from model.ink import STROKE, Ink, Mask, Strokes, separate
 from model.parts import Choice, choose
-from model.placement import place, placed
+from model.placement import cropped, place, placed
 from model.rules import may_have_rules, without_edges, without_rules
 from model.strokes import dilated, evened
 
@@ -136,8 +136,7 @@ def _closer(
     if not inked.any():
         return digit
     notes.did("closer", f"looked at again, {finer} x {finer} pixels made one")
-    down, across = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
-    return closer[down[0] : down[-1] + 1, across[0] : across[-1] + 1]
+    return cropped(closer, inked)
 
 
 def _warn(notes: _Notes, strokes: Strokes, box: tuple[slice, slice], lit: Lit, scale: int) -> None:

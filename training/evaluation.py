@@ -59,7 +59,11 @@ def evaluate_test(found: Examination, writers: NDArray[np.integer] | None = None
 
 def proportion(right: NDArray[np.bool_]) -> dict[str, Any]:
     """How many of some images are right."""
-    images, correct = len(right), int(right.sum())
+    return counted(int(right.sum()), len(right))
+
+
+def counted(correct: int, images: int) -> dict[str, Any]:
+    """The record of how many images are right, of how many."""
     return {
         "images": images,
         "correct": correct,

@@ -17,7 +17,7 @@ from training.dataset import Digits
 from training.errors import TrainingError
 from training.examination import Bin, Examination, examine
 from training.pictures import Picture, Series
-from training.statistics import wilson_interval
+from training.statistics import interval_in_words, wilson_interval
 
 MOST_MISTAKES = 40
 MOST_UNITS = 64
@@ -319,8 +319,7 @@ def _points(
 
 
 def _interval(successes: int, trials: int) -> str:
-    low, high = wilson_interval(successes, trials)
-    return f"95% interval {low:.2%} to {high:.2%}"
+    return f"95% interval {interval_in_words(successes, trials)}"
 
 
 def _percent(interval: tuple[float, float]) -> tuple[float, float]:

@@ -15,8 +15,9 @@ from tqdm import tqdm
 from model.classifier import Prediction
 from training.corruptions import CORRUPTIONS, corrupted
 from training.errors import DataError
+from training.evaluation import counted
 from training.rows import Digits
-from training.statistics import wilson_interval
+from training.statistics import interval_in_words
 
 BATCH = 500  # images classified at once
 CLEAN = "clean"
@@ -115,10 +116,10 @@ def to_text(rows: Sequence[Row]) -> str:
         _line(
             row.name,
             f"{row.accuracy:.2%}",
-            _interval(row.correct, row.images),
+            interval_in_words(row.correct, row.images),
             f"{row.coverage:.2%}",
             f"{row.accepted_errors:.2%}",
-            _interval(row.accepted_wrong, row.images),
+            interval_in_words(row.accepted_wrong, row.images),
         )
         for row in rows
     ]
@@ -164,10 +165,7 @@ def to_json(rows: Sequence[Row]) -> dict[str, Any]:
 
 def _figures(row: Row) -> dict[str, Any]:
     return {
-        "images": row.images,
-        "correct": row.correct,
-        "accuracy": row.accuracy,
-        "interval_95": list(wilson_interval(row.correct, row.images)),
+        **counted(row.correct, row.images),
         "accepted": row.accepted,
         "errors_accepted": row.accepted_wrong,
     }
@@ -191,8 +189,3 @@ def _mean(shares: Sequence[float]) -> float:
 
 def _line(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _interval(successes: int, trials: int) -> str:
-    low, high = wilson_interval(successes, trials)
-    return f"{low:.2%} to {high:.2%}"

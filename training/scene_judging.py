@@ -17,11 +17,12 @@ from tqdm import tqdm
 from model.architecture import FRAME_SIDE
 from training.drawings import Classify
 from training.errors import DataError
+from training.evaluation import counted
 from training.rows import Digits
 from training.scene_kinds import KINDS
 from training.scene_pens import Picture
 from training.scenes import scenes
-from training.statistics import wilson_interval
+from training.statistics import interval_in_words
 
 HEADINGS = (
     "scenes",
@@ -113,11 +114,11 @@ def _line(row: Row) -> str:
         row.name,
         f"{row.images:,}",
         f"{row.correct / row.images:.2%}",
-        _interval(row.correct, row.images),
+        interval_in_words(row.correct, row.images),
         f"{row.refused / row.images:.2%}",
         f"{row.accepted_wrong / row.images:.2%}",
         f"{row.unnormalized / row.images:.2%}",
-        _interval(row.unnormalized, row.images),
+        interval_in_words(row.unnormalized, row.images),
     ]
     return _line_of(cells)
 
@@ -136,22 +137,8 @@ def to_json(rows: Sequence[Row]) -> dict[str, Any]:
 
 def _figures(row: Row) -> dict[str, Any]:
     return {
-        **_proportion(row.correct, row.images),
+        **counted(row.correct, row.images),
         "accepted": row.images - row.refused,
         "errors_accepted": row.accepted_wrong,
-        "unnormalized": _proportion(row.unnormalized, row.images),
+        "unnormalized": counted(row.unnormalized, row.images),
     }
-
-
-def _proportion(correct: int, images: int) -> dict[str, Any]:
-    return {
-        "images": images,
-        "correct": correct,
-        "accuracy": correct / images,
-        "interval_95": list(wilson_interval(correct, images)),
-    }
-
-
-def _interval(successes: int, trials: int) -> str:
-    low, high = wilson_interval(successes, trials)
-    return f"{low:.2%} to {high:.2%}"

@@ -13,6 +13,7 @@ import numpy as np
 from model.network import PIXEL_MAX
 from training.scene_paper import Box, Light, Paper, Rules
 from training.scene_pens import Pen
+from training.stranger_textures import chance, log_uniform
 
 MOST_TURNED = 10.0  # degrees
 LARGEST = 800  # pixels: the side of the largest sheets
@@ -48,18 +49,10 @@ Draw: TypeAlias = Callable[[np.random.Generator], Scene]
 # -- draws that kinds share -------------------------------------------------
 
 
-def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    return float(low * (high / low) ** rng.random())
-
-
-def _chance(rng: np.random.Generator, share: float) -> bool:
-    return bool(rng.random() < share)
-
-
 def _size(rng: np.random.Generator, height: float, most: float = 5.0) -> tuple[int, int]:
     """Of a sheet: 1.1 to ``most`` times the digit, not quite square, 28 to 800 pixels."""
-    side = _log_uniform(rng, 1.1, most) * height
-    tall, wide = (side * _log_uniform(rng, 0.8, 1.25) for _ in range(2))
+    side = log_uniform(rng, 1.1, most) * height
+    tall, wide = (side * log_uniform(rng, 0.8, 1.25) for _ in range(2))
     return _within(tall), _within(wide)
 
 
@@ -81,9 +74,9 @@ def _shades(rng: np.random.Generator, dimmest: float = 1.0) -> tuple[float, floa
 def _pen(rng: np.random.Generator, height: float, thinnest: float = 0.035) -> Pen:
     """MNIST's own strokes, thinner or thicker, or a pen of 3.5 to 13 % of the digit's height."""
     rotation = float(rng.uniform(-MOST_TURNED, MOST_TURNED))
-    if _chance(rng, 0.5):
+    if chance(rng, 0.5):
         return Pen(height, level=float(rng.uniform(0.2, 0.48)), rotation=rotation)
-    width = max(FINEST_PEN, height * _log_uniform(rng, thinnest, 0.13))
+    width = max(FINEST_PEN, height * log_uniform(rng, thinnest, 0.13))
     return Pen(height, width, rotation=rotation)
 
 
@@ -92,7 +85,7 @@ def _pen(rng: np.random.Generator, height: float, thinnest: float = 0.035) -> Pe
 
 def _plain(rng: np.random.Generator) -> Scene:
     """Any pen in any shade on an even ground of another, light or dark."""
-    height = _log_uniform(rng, 20, 400)
+    height = log_uniform(rng, 20, 400)
     ground, ink = _shades(rng)
     return Scene(
         "plain",
@@ -101,14 +94,14 @@ def _plain(rng: np.random.Generator) -> Scene:
         ground,
         ink,
         _pen(rng, height),
-        inverted=_chance(rng, 0.5),
+        inverted=chance(rng, 0.5),
         paper=Paper(noise=float(rng.uniform(0, 4)), specks=int(rng.integers(3))),
     )
 
 
 def _light(rng: np.random.Generator) -> Scene:
     """A photograph in light that falls off to a side or to the corners."""
-    height = _log_uniform(rng, 30, 300)
+    height = log_uniform(rng, 30, 300)
     darkest = float(rng.uniform(0.45, 0.85))
     ground, ink = _shades(rng, darkest)
     return Scene(
@@ -118,8 +111,8 @@ def _light(rng: np.random.Generator) -> Scene:
         ground,
         ink,
         _pen(rng, height),
-        inverted=_chance(rng, 0.25),
-        light=Light(darkest, float(rng.uniform(0, 2 * np.pi)), radial=_chance(rng, 0.4)),
+        inverted=chance(rng, 0.25),
+        light=Light(darkest, float(rng.uniform(0, 2 * np.pi)), radial=chance(rng, 0.4)),
         paper=Paper(noise=float(rng.uniform(1, 5))),
     )
 
@@ -132,23 +125,23 @@ def _rules(rng: np.random.Generator, spacing: float, pen: Pen, *, crossed: bool 
         thickness=float(min(rng.uniform(1, 4), max(1.0, 0.8 * broad))),
         tone=float(rng.uniform(0.2, 0.75)),
         offset=float(rng.uniform(0, spacing)),
-        angle=float(rng.uniform(-2, 2)) if _chance(rng, 0.6) else 0.0,
+        angle=float(rng.uniform(-2, 2)) if chance(rng, 0.6) else 0.0,
         crossed=crossed,
-        margin=float(rng.uniform(0.05, 0.25)) if not crossed and _chance(rng, 0.25) else None,
+        margin=float(rng.uniform(0.05, 0.25)) if not crossed and chance(rng, 0.25) else None,
     )
 
 
 def _ruled(rng: np.random.Generator) -> Scene:
     """Paper with lines every 30 to 140 pixels."""
-    spacing = _log_uniform(rng, 30, 140)
-    height = min(max(spacing * _log_uniform(rng, 0.7, 2.5), 35), 300)
+    spacing = log_uniform(rng, 30, 140)
+    height = min(max(spacing * log_uniform(rng, 0.7, 2.5), 35), 300)
     return _on_lines("ruled", rng, height, spacing, crossed=False)
 
 
 def _squared(rng: np.random.Generator) -> Scene:
     """Paper with squares of 20 to 100 pixels."""
-    spacing = _log_uniform(rng, 20, 100)
-    height = min(max(spacing * _log_uniform(rng, 0.8, 3), 35), 300)
+    spacing = log_uniform(rng, 20, 100)
+    height = min(max(spacing * log_uniform(rng, 0.8, 3), 35), 300)
     return _on_lines("squared", rng, height, spacing, crossed=True)
 
 
@@ -158,15 +151,15 @@ def _on_lines(
     """Paper from a pad, 200 to 800 pixels of it."""
     ground, ink = _shades(rng)
     pen = _pen(rng, height, 0.05)
-    side = max(200.0, _log_uniform(rng, 1.3, 4) * max(height, spacing))
+    side = max(200.0, log_uniform(rng, 1.3, 4) * max(height, spacing))
     return Scene(
         kind,
-        (_within(side * _log_uniform(rng, 0.8, 1.25)), _within(side)),
+        (_within(side * log_uniform(rng, 0.8, 1.25)), _within(side)),
         _place(rng),
         ground,
         ink,
         pen,
-        inverted=_chance(rng, 0.15),
+        inverted=chance(rng, 0.15),
         rules=_rules(rng, spacing, pen, crossed=crossed),
         paper=Paper(noise=float(rng.uniform(0, 4)), specks=int(rng.integers(3))),
     )
@@ -174,18 +167,18 @@ def _on_lines(
 
 def _boxed(rng: np.random.Generator) -> Scene:
     """A field of a form; in some, the digit touches the border or stands over it."""
-    height = _log_uniform(rng, 24, 250)
+    height = log_uniform(rng, 24, 250)
     ground, ink = _shades(rng)
     pen = _pen(rng, height)
     gaps = rng.uniform(0.08, 0.5, 4)
-    if _chance(rng, 0.25):
+    if chance(rng, 0.25):
         gaps[rng.integers(4)] = rng.uniform(-0.1, 0.05)
     broad = pen.width or height / 8
     box = Box(
         thickness=float(min(rng.uniform(1, 4), max(1.0, 0.8 * broad))),
         tone=float(rng.uniform(0.3, 1)),
         gaps=(float(gaps[0]), float(gaps[1]), float(gaps[2]), float(gaps[3])),
-        neighbours=_chance(rng, 0.4),
+        neighbours=chance(rng, 0.4),
     )
     return Scene(
         "boxed",
@@ -194,7 +187,7 @@ def _boxed(rng: np.random.Generator) -> Scene:
         ground,
         ink,
         pen,
-        inverted=_chance(rng, 0.25),
+        inverted=chance(rng, 0.25),
         box=box,
         paper=Paper(noise=float(rng.uniform(0, 4)), specks=int(rng.integers(3))),
     )
@@ -203,7 +196,7 @@ def _boxed(rng: np.random.Generator) -> Scene:
 def _scan(rng: np.random.Generator) -> Scene:
     """A ballpoint or felt pen on ruled paper, scanned at 600 dpi: lines of 7 to 9 mm."""
     spacing = float(rng.uniform(5, 9)) * 600 / 25.4
-    height = spacing * _log_uniform(rng, 0.6, 1.8)
+    height = spacing * log_uniform(rng, 0.6, 1.8)
     pen = Pen(
         height,
         width=float(rng.uniform(0.35, 1.0)) * 600 / 25.4,
@@ -217,15 +210,15 @@ def _scan(rng: np.random.Generator) -> Scene:
         offset=float(rng.uniform(0, spacing)),
         angle=float(rng.uniform(-1.5, 1.5)),
     )
-    side = _log_uniform(rng, 1.3, 2.5) * height
+    side = log_uniform(rng, 1.3, 2.5) * height
     return Scene(
         "scan",
-        (_within(side * _log_uniform(rng, 0.9, 1.2)), _within(side)),
+        (_within(side * log_uniform(rng, 0.9, 1.2)), _within(side)),
         _place(rng),
         float(rng.uniform(215, 253)),
         float(rng.uniform(20, 110)),
         pen,
-        rules=rules if _chance(rng, 0.85) else None,
+        rules=rules if chance(rng, 0.85) else None,
         paper=Paper(
             mottling=float(rng.uniform(0, 6)),
             noise=float(rng.uniform(2, 7)),
@@ -236,7 +229,7 @@ def _scan(rng: np.random.Generator) -> Scene:
 
 def _document(rng: np.random.Generator) -> Scene:
     """An old register: yellowed and stained, in iron ink that has browned unevenly."""
-    height = _log_uniform(rng, 28, 200)
+    height = log_uniform(rng, 28, 200)
     ground = float(rng.uniform(160, 225))
     pen = _pen(rng, height, 0.05)
     return Scene(
@@ -250,7 +243,7 @@ def _document(rng: np.random.Generator) -> Scene:
         paper=Paper(
             mottling=float(rng.uniform(5, 16)),
             stains=int(rng.integers(3)),
-            bleeding=float(rng.uniform(0.05, 0.25)) if _chance(rng, 0.5) else 0.0,
+            bleeding=float(rng.uniform(0.05, 0.25)) if chance(rng, 0.5) else 0.0,
             noise=float(rng.uniform(3, 9)),
             specks=int(rng.integers(6)),
         ),
@@ -259,9 +252,9 @@ def _document(rng: np.random.Generator) -> Scene:
 
 def _envelope(rng: np.random.Generator) -> Scene:
     """A postal code's digit, cut out; many scanners made black and white of it."""
-    height = _log_uniform(rng, 24, 90)
+    height = log_uniform(rng, 24, 90)
     pen = _pen(rng, height, 0.06)
-    binary = _chance(rng, 0.6)
+    binary = chance(rng, 0.6)
     ground = float(rng.uniform(170, 240))
     return Scene(
         "envelope",
@@ -269,7 +262,7 @@ def _envelope(rng: np.random.Generator) -> Scene:
         _place(rng),
         ground,
         float(rng.uniform(20, ground - 90)),
-        replace(pen, aspect=_log_uniform(rng, 0.7, 1.4), fading=float(rng.uniform(0, 0.2))),
+        replace(pen, aspect=log_uniform(rng, 0.7, 1.4), fading=float(rng.uniform(0, 0.2))),
         paper=Paper(
             mottling=float(rng.uniform(0, 12)),
             noise=float(rng.uniform(6, 16)),
@@ -284,26 +277,26 @@ def _canvas(rng: np.random.Generator) -> Scene:
     side = int(rng.integers(40, 81))
     height = side * float(rng.uniform(0.4, 0.9))
     # Of a line a pixel wide, most pixels hold but a part.
-    ground, ink = (255.0, 0.0) if _chance(rng, 0.7) else _shades(rng, 0.6)
+    ground, ink = (255.0, 0.0) if chance(rng, 0.7) else _shades(rng, 0.6)
     pen = Pen(
         height,
         width=float(rng.uniform(1, 2.2)),
         rotation=float(rng.uniform(-MOST_TURNED, MOST_TURNED)),
     )
-    return Scene("canvas", (side, side), _place(rng), ground, ink, pen, inverted=_chance(rng, 0.5))
+    return Scene("canvas", (side, side), _place(rng), ground, ink, pen, inverted=chance(rng, 0.5))
 
 
 def _tablet(rng: np.random.Generator) -> Scene:
     """Strokes of one width, anti-aliased, from a tablet or a large canvas: clean."""
-    height = _log_uniform(rng, 60, 400)
+    height = log_uniform(rng, 60, 400)
     pen = Pen(
         height,
-        width=max(1.5, height * _log_uniform(rng, 0.015, 0.12)),
+        width=max(1.5, height * log_uniform(rng, 0.015, 0.12)),
         rotation=float(rng.uniform(-MOST_TURNED, MOST_TURNED)),
     )
-    ground, ink = (255.0, 0.0) if _chance(rng, 0.7) else _shades(rng)
+    ground, ink = (255.0, 0.0) if chance(rng, 0.7) else _shades(rng)
     size, place = _size(rng, height, 4), _place(rng)
-    return Scene("tablet", size, place, ground, ink, pen, inverted=_chance(rng, 0.4))
+    return Scene("tablet", size, place, ground, ink, pen, inverted=chance(rng, 0.4))
 
 
 KINDS: Mapping[str, Draw] = {

@@ -20,6 +20,12 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
 
 
+def interval_in_words(successes: int, trials: int) -> str:
+    """The 95 % score interval of a proportion, in percent."""
+    low, high = wilson_interval(successes, trials)
+    return f"{low:.2%} to {high:.2%}"
+
+
 def clustered_interval(
     right: NDArray[np.bool_], clusters: NDArray[np.integer]
 ) -> tuple[float, float]:

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from model.components import Components, Mask, components
+from model.components import Components, components
+from model.ink import Mask
 from tests.helpers import PROPERTY, table
 
 MASKS = arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=24))
