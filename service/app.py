@@ -9,13 +9,17 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from model import Classifier, locate
-from service import errors, page
+from service import codings, errors, page, problems, protocols, routes
+from service.answers import JSON
 from service.health import Health
 from service.inference import Inference
+from service.limits import Limits
 from service.metrics import Metrics
-from service.routes import blueprint
+from service.protocols import native
 from service.settings import Settings
 from service.wsgi import REFUSAL
+
+INCOMPRESSIBLE = frozenset({"image/png"})
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -33,10 +37,13 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
 
     app = Flask(__name__, static_folder=None)
     app.extensions["health"] = health = Health(classifier)
-    app.register_blueprint(blueprint(Inference(classifier, settings, metrics), health))
+    inference, limits = Inference(classifier, metrics), Limits.of(settings)
+    app.register_blueprint(native.blueprint(inference, limits))
+    app.register_blueprint(routes.blueprint(inference, health))
     app.register_blueprint(page.blueprint(settings))
     _observe_requests(app, metrics)
-    _answer_errors(app)
+    _answer_errors(app, metrics)
+    app.after_request(_compress)
     return app
 
 
@@ -66,28 +73,53 @@ def _observe_requests(app: Flask, metrics: Metrics) -> None:
         metrics.in_flight.dec()
 
 
-def _answer_errors(app: Flask) -> None:
-    """Every error as a problem document, and none with more than its table says."""
+def _answer_errors(app: Flask, metrics: Metrics) -> None:
+    """Every error in the form of its route, and none with more than its table says."""
 
     @app.errorhandler(errors.RequestError)
     def refused(error: errors.RequestError) -> Response:
-        return _problem(*errors.describe(error, g.request_id))
+        metrics.count_refusal(problems.TABLE[type(error)].code)
+        if protocols.answers(request.path):
+            response = _plain(*problems.plain(error))
+        else:
+            response = _problem(*problems.problem(error, g.request_id))
+        response.headers.extend(error.headers)
+        return response
 
     @app.errorhandler(HTTPException)
     def routed(error: HTTPException) -> Response:
         if isinstance(error, MethodNotAllowed):
             allowed = ", ".join(sorted(error.valid_methods or ()))
-            refusal = errors.MethodNotAllowed("method", f"the method is not allowed; use {allowed}")
-            response = refused(refusal)
-            response.headers["Allow"] = allowed
-            return response
+            wrong = f"the method is not allowed; use {allowed}"
+            return refused(errors.MethodNotAllowed("method", wrong, {"Allow": allowed}))
         return refused(errors.NotFound("path", "there is nothing at this path; see the README"))
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
         app.logger.error("request %s failed", g.request_id, exc_info=error)
-        return _problem(*errors.describe_failure(g.request_id))
+        metrics.count_refusal(problems.INTERNAL.code)
+        if protocols.answers(request.path):
+            return _plain(*problems.plain(None))
+        return _problem(*problems.failure(g.request_id))
 
 
 def _problem(status: int, body: bytes) -> Response:
-    return Response(body, status, content_type=errors.PROBLEM_TYPE)
+    return Response(body, status, content_type=problems.PROBLEM_TYPE)
+
+
+def _plain(status: int, body: bytes) -> Response:
+    return Response(body, status, content_type=JSON)
+
+
+def _compress(response: Response) -> Response:
+    """Send a large answer in the coding that the client likes best, if it likes any."""
+    small = (response.content_length or 0) < codings.MIN_COMPRESSED_BYTES
+    is_file = response.direct_passthrough or "ETag" in response.headers  # of these very bytes
+    if small or is_file or response.mimetype in INCOMPRESSIBLE:
+        return response
+    response.vary.add("Accept-Encoding")
+    coding = request.accept_encodings.best_match([*codings.COMPRESS, "identity"], "identity")
+    if coding != "identity":
+        response.set_data(codings.COMPRESS[coding](response.get_data()))
+        response.content_encoding = coding
+    return response

@@ -1,14 +1,18 @@
-"""Everything a request can be refused for, and the one table of what the client is told.
+"""Everything a request can be refused for; ``problems.py`` has what the client is told.
 
 RequestError
 ├── BodyError               the bytes of the body
 │   ├── EmptyBody
 │   ├── IncompleteBody      shorter than announced, or malformed chunks
 │   ├── BodyTooLarge
-│   └── ReadTimeout
-├── MediaTypeError          what the body is said to be
+│   ├── ReadTimeout
+│   ├── CorruptCoding       not the gzip or deflate that it is said to be
+│   └── InvalidMultipart
+├── MediaTypeError          what the body is said to be, or the answer is to be
 │   ├── MissingContentType
-│   └── UnsupportedMediaType
+│   ├── UnsupportedMediaType
+│   ├── UnsupportedCoding
+│   └── NotAcceptable
 ├── JSONError               the document
 │   ├── InvalidJSON
 │   ├── DuplicateKey
@@ -16,13 +20,18 @@ RequestError
 │   ├── WrongType
 │   ├── MissingField
 │   ├── UnknownField
-│   └── AmbiguousBody
+│   ├── AmbiguousBody
+│   └── InvalidBase64
 ├── PixelError              the numbers
 │   ├── WrongPixelCount
 │   ├── RaggedRows
 │   ├── PixelNotANumber
 │   ├── PixelNotFinite
 │   └── PixelOutOfRange
+├── ArrayError              the numbers, as bytes
+│   ├── InvalidNpy
+│   ├── WrongDtype
+│   └── WrongShape
 ├── BatchError
 │   ├── EmptyBatch
 │   ├── BatchTooLarge
@@ -32,7 +41,14 @@ RequestError
 │   ├── ImageTooLarge
 │   └── NotAFrame
 ├── QueryError              what stands after the question mark
-│   └── UnknownChoice
+│   ├── UnknownChoice
+│   ├── OutOfRange
+│   ├── UnknownParameter
+│   └── RepeatedParameter
+├── AccessError             who asks, and how much at once
+│   ├── Unauthorized
+│   ├── Forbidden
+│   └── Overloaded
 ├── ProtocolError           the request itself
 │   ├── MalformedRequest
 │   ├── HeaderTooLarge
@@ -46,21 +62,20 @@ Every message names the field and says what to send instead. None holds a
 traceback, a path of the server or a library's words.
 """
 
-from dataclasses import dataclass
-from http import HTTPStatus as Status
-
-import orjson
-
-PROBLEM_TYPE = "application/problem+json"
+from collections.abc import Mapping
 
 
 class RequestError(Exception):
-    """A request that cannot be answered as it is: what is wrong, and with which field."""
+    """A request that cannot be answered as it is: what is wrong, and with which field.
 
-    def __init__(self, field: str, detail: str) -> None:
+    headers: what the answer has beside the usual fields.
+    """
+
+    def __init__(self, field: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.field = field
         self.detail = detail
+        self.headers = headers or {}
 
 
 class BodyError(RequestError):
@@ -83,8 +98,16 @@ class ReadTimeout(BodyError):
     """The client fell silent within its request."""
 
 
+class CorruptCoding(BodyError):
+    """Not the gzip or deflate that it is said to be."""
+
+
+class InvalidMultipart(BodyError):
+    """Not a form with the boundary that it is said to have."""
+
+
 class MediaTypeError(RequestError):
-    """What the body is said to be."""
+    """What the body is said to be, or the answer is to be."""
 
 
 class MissingContentType(MediaTypeError):
@@ -93,6 +116,14 @@ class MissingContentType(MediaTypeError):
 
 class UnsupportedMediaType(MediaTypeError):
     """The body is said to be something that is not read here."""
+
+
+class UnsupportedCoding(MediaTypeError):
+    """A Content-Encoding that is not read here."""
+
+
+class NotAcceptable(MediaTypeError):
+    """An answer is wanted that is not written here."""
 
 
 class JSONError(RequestError):
@@ -127,6 +158,10 @@ class AmbiguousBody(JSONError):
     """Two fields of which only one may be sent."""
 
 
+class InvalidBase64(JSONError):
+    """A text that is to be base64, and is not."""
+
+
 class PixelError(RequestError):
     """The numbers of an image."""
 
@@ -149,6 +184,22 @@ class PixelNotFinite(PixelError):
 
 class PixelOutOfRange(PixelError):
     """Below 0 or above 255."""
+
+
+class ArrayError(RequestError):
+    """Numbers as bytes, and what is said of them."""
+
+
+class InvalidNpy(ArrayError):
+    """Not a file of NumPy's format, or not a whole one."""
+
+
+class WrongDtype(ArrayError):
+    """Numbers of a type that no pixels have."""
+
+
+class WrongShape(ArrayError):
+    """An array of a shape that is no images."""
 
 
 class BatchError(RequestError):
@@ -191,6 +242,34 @@ class UnknownChoice(QueryError):
     """A parameter has a value that is none of its choices."""
 
 
+class OutOfRange(QueryError):
+    """A parameter is not a whole number within its range."""
+
+
+class UnknownParameter(QueryError):
+    """A parameter that has no meaning here."""
+
+
+class RepeatedParameter(QueryError):
+    """A parameter that is said more than once."""
+
+
+class AccessError(RequestError):
+    """Who asks, and how much at once."""
+
+
+class Unauthorized(AccessError):
+    """A key is needed, and none that is valid was sent."""
+
+
+class Forbidden(AccessError):
+    """More than the sender may do."""
+
+
+class Overloaded(AccessError):
+    """More work at once than the limit."""
+
+
 class ProtocolError(RequestError):
     """The request itself, before its body."""
 
@@ -221,86 +300,3 @@ class UnknownModelVersion(RouteError):
 
 class MethodNotAllowed(RouteError):
     """Something is here, but not for this method."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What a client is told: HTTP status, stable code, human title (RFC 9457)."""
-
-    status: Status
-    code: str
-    title: str
-
-
-BAD_REQUEST = Status.BAD_REQUEST
-TOO_LARGE = Status.REQUEST_ENTITY_TOO_LARGE
-UNSUPPORTED = Status.UNSUPPORTED_MEDIA_TYPE
-UNPROCESSABLE = Status.UNPROCESSABLE_ENTITY
-
-INTERNAL = Problem(Status.INTERNAL_SERVER_ERROR, "internal_error", "The service failed")
-
-TABLE: dict[type[RequestError], Problem] = {
-    EmptyBody: Problem(BAD_REQUEST, "empty_body", "The body is empty"),
-    IncompleteBody: Problem(BAD_REQUEST, "incomplete_body", "The body broke off"),
-    BodyTooLarge: Problem(TOO_LARGE, "body_too_large", "Body too large"),
-    ReadTimeout: Problem(Status.REQUEST_TIMEOUT, "read_timeout", "The request took too long"),
-    MissingContentType: Problem(UNSUPPORTED, "missing_content_type", "No Content-Type"),
-    UnsupportedMediaType: Problem(
-        UNSUPPORTED, "unsupported_media_type", "Unsupported Content-Type"
-    ),
-    InvalidJSON: Problem(BAD_REQUEST, "invalid_json", "The body is not JSON"),
-    DuplicateKey: Problem(BAD_REQUEST, "duplicate_key", "A key stands twice"),
-    NestedTooDeeply: Problem(BAD_REQUEST, "nested_too_deeply", "Nested too deeply"),
-    WrongType: Problem(UNPROCESSABLE, "wrong_type", "Wrong type"),
-    MissingField: Problem(UNPROCESSABLE, "missing_field", "A field is missing"),
-    UnknownField: Problem(UNPROCESSABLE, "unknown_field", "Unknown field"),
-    AmbiguousBody: Problem(UNPROCESSABLE, "ambiguous_body", "One field too many"),
-    WrongPixelCount: Problem(UNPROCESSABLE, "wrong_pixel_count", "Wrong number of pixels"),
-    RaggedRows: Problem(UNPROCESSABLE, "ragged_rows", "The rows are not 28 by 28"),
-    PixelNotANumber: Problem(UNPROCESSABLE, "pixel_not_a_number", "A pixel is not a number"),
-    PixelNotFinite: Problem(UNPROCESSABLE, "pixel_not_finite", "A pixel is not finite"),
-    PixelOutOfRange: Problem(UNPROCESSABLE, "pixel_out_of_range", "A pixel is out of range"),
-    EmptyBatch: Problem(UNPROCESSABLE, "empty_batch", "No images"),
-    BatchTooLarge: Problem(TOO_LARGE, "batch_too_large", "Too many images"),
-    NotOneImage: Problem(UNPROCESSABLE, "not_one_image", "Not one image"),
-    UnreadableImage: Problem(UNPROCESSABLE, "unreadable_image", "The image cannot be read"),
-    ImageTooLarge: Problem(TOO_LARGE, "image_too_large", "The image has too many pixels"),
-    NotAFrame: Problem(UNPROCESSABLE, "not_a_frame", "The image is no frame"),
-    UnknownChoice: Problem(UNPROCESSABLE, "unknown_choice", "A parameter is none of its choices"),
-    MalformedRequest: Problem(BAD_REQUEST, "malformed_request", "The request is not HTTP/1.1"),
-    HeaderTooLarge: Problem(
-        Status.REQUEST_HEADER_FIELDS_TOO_LARGE, "header_too_large", "The headers are too large"
-    ),
-    TargetTooLong: Problem(Status.REQUEST_URI_TOO_LONG, "target_too_long", "The path is too long"),
-    NotFound: Problem(Status.NOT_FOUND, "not_found", "Nothing is here"),
-    UnknownModelVersion: Problem(
-        Status.NOT_FOUND, "unknown_model_version", "No model of this version"
-    ),
-    MethodNotAllowed: Problem(Status.METHOD_NOT_ALLOWED, "method_not_allowed", "Wrong method"),
-}
-
-
-def describe(error: RequestError, request_id: str) -> tuple[int, bytes]:
-    """Status and problem document (RFC 9457) of a refused request."""
-    return _document(TABLE[type(error)], error.detail, request_id, error.field)
-
-
-def describe_failure(request_id: str) -> tuple[int, bytes]:
-    """Status and problem document of a failure of the service itself; the log has the cause."""
-    detail = "the service failed; try again, and report the request_id if it happens again"
-    return _document(INTERNAL, detail, request_id, None)
-
-
-def _document(
-    problem: Problem, detail: str, request_id: str, field: str | None
-) -> tuple[int, bytes]:
-    document = {
-        "type": f"urn:digits:problem:{problem.code}",
-        "title": problem.title,
-        "status": problem.status.value,
-        "detail": detail,
-        "code": problem.code,
-        "request_id": request_id,
-        "errors": [] if field is None else [{"field": field, "detail": detail}],
-    }
-    return problem.status.value, orjson.dumps(document)

@@ -1,6 +1,7 @@
 """Encoded pictures to greyscale uint8 arrays; Pillow does the decoding."""
 
 import io
+import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,13 @@ FORMATS = {
     "image/gif": "GIF",
 }
 
+# How a file of each begins; groups are named as the types.
+SIGNATURES = re.compile(
+    rb"(?P<png>\x89PNG\r\n\x1a\n)|(?P<jpeg>\xff\xd8\xff)|(?P<webp>RIFF....WEBP)"
+    rb"|(?P<bmp>BM)|(?P<gif>GIF8[79]a)",
+    re.DOTALL,
+)
+
 # What puts a picture upright, by its EXIF orientation (EXIF 2.32, section 4.6.4).
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -32,40 +40,56 @@ UPRIGHT = {
 }
 
 
-def decode(body: bytes, content_type: str, max_pixels: int) -> NDArray[np.uint8]:
+def recognized(file: bytes) -> str | None:
+    """The content type of a file by its first bytes, None where it is none of these."""
+    match = SIGNATURES.match(file)
+    return None if match is None else f"image/{match.lastgroup}"
+
+
+def decode(
+    file: bytes, max_pixels: int, *, content_type: str | None = None, field: str = "body"
+) -> NDArray[np.uint8]:
     """One picture as a greyscale array (H, W) uint8, upright, on opaque ground.
 
-    Of an animation, the first frame. The size is checked as soon as the header is
-    read, before any pixel is decoded. Raises UnreadableImage or ImageTooLarge.
+    content_type: what it is said to be; where nothing is said, its first bytes tell.
+    field: what the client calls it. Of an animation, the first frame. The size is
+    checked as soon as the header is read, before any pixel is decoded. Raises
+    UnreadableImage or ImageTooLarge.
     """
+    content_type = content_type or recognized(file)
+    if content_type not in FORMATS:
+        names = ", ".join(FORMATS.values())
+        raise UnreadableImage(
+            field, f"{field} is no picture that is read here; send one of {names}"
+        )
     name = FORMATS[content_type]
     limit = min(max_pixels, Image.MAX_IMAGE_PIXELS or max_pixels)  # Pillow only warns of its own
     try:
-        picture = containers.CUTS[name](body)
+        picture = containers.CUTS[name](file)
         with Image.open(io.BytesIO(picture.file), formats=[name]) as image:
-            _check_size(image.width, image.height, limit)
+            _check_size(field, image.width, image.height, limit)
             shades = grey(_without_inversion(image))
     except ImageTooLarge:
         raise
     except containers.Excess as excess:
-        raise UnreadableImage("body", f"the image {excess}") from None
+        raise UnreadableImage(field, f"the image {excess}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise _too_large("more pixels than any picture", limit) from None
+        raise _too_large(field, "more pixels than any picture", limit) from None
     except Exception:  # noqa: BLE001 - decoders raise whatever they trip over in hostile bytes
         raise UnreadableImage(
-            "body", f"the body is not a whole {name} image; send one, or correct the Content-Type"
+            field, f"{field} is not a whole {name} image; send one, or correct its type"
         ) from None
     turn = UPRIGHT.get(picture.orientation)
     return np.asarray(shades if turn is None else shades.transpose(turn))
 
 
-def _check_size(width: int, height: int, max_pixels: int) -> None:
+def _check_size(field: str, width: int, height: int, max_pixels: int) -> None:
     if width * height > max_pixels:
-        raise _too_large(f"{width} x {height} pixels", max_pixels)
+        raise _too_large(field, f"{width} x {height} pixels", max_pixels)
 
 
-def _too_large(found: str, max_pixels: int) -> ImageTooLarge:
-    return ImageTooLarge("body", f"the image has {found}; send at most {max_pixels} pixels")
+def _too_large(field: str, found: str, max_pixels: int) -> ImageTooLarge:
+    return ImageTooLarge(field, f"the image has {found}; send at most {max_pixels} pixels")
 
 
 def _without_inversion(image: Image.Image) -> Image.Image:

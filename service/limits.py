@@ -1,8 +1,34 @@
-"""Reading a request body from WSGI without ever holding more than the limit."""
+"""What one request may ask of the service, and reading its body within that."""
 
+from dataclasses import dataclass
 from typing import Any
 
+from service import codings
 from service.errors import BodyTooLarge, IncompleteBody, ReadTimeout
+from service.settings import Settings
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Most bytes of a body, sent and expanded, images of a request, and pixels of an image."""
+
+    max_body_bytes: int
+    max_batch: int
+    max_image_pixels: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        """The limits among the settings."""
+        return cls(settings.max_body_bytes, settings.max_batch, settings.max_image_pixels)
+
+
+def receive(environ: dict[str, Any], max_bytes: int) -> bytes:
+    """The body of a WSGI request, whole and expanded where it came compressed.
+
+    Raises BodyError or UnsupportedCoding.
+    """
+    coding = environ.get("HTTP_CONTENT_ENCODING", "")
+    return codings.expand(read_body(environ, max_bytes), coding, max_bytes)
 
 
 def read_body(environ: dict[str, Any], max_bytes: int) -> bytes:

@@ -32,6 +32,8 @@ DURATION_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 CONFIDENCE_BUCKETS = (0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 0.999, 1)
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
+STAGES = ("decode", "classify", "encode")
+
 
 def write_under_slot(slot: int) -> None:
     """Name this worker's files after its slot; called once, before any metric is made."""
@@ -79,6 +81,25 @@ class Metrics:
         self.batch_size = Histogram(
             "digits_batch_size", "Images in a request", buckets=BATCH_BUCKETS, registry=registry
         )
+        self.stages = Histogram(
+            "digits_stage_duration_seconds",
+            "Time of a request in each stage of the pipeline",
+            ["stage"],
+            buckets=DURATION_BUCKETS,
+            registry=registry,
+        )
+        self.refused = Counter(
+            "digits_refused",
+            "Requests refused, by the code of the error",
+            ["code"],
+            registry=registry,
+        )
+        self.last_inference = Gauge(
+            "digits_last_inference_timestamp_seconds",
+            "When a request was last predicted, in Unix time",
+            multiprocess_mode="max",
+            registry=registry,
+        )
         self.model_info = Gauge(
             "digits_model_info",
             "The loaded model, always 1",
@@ -103,6 +124,16 @@ class Metrics:
             self.confidence.observe(prediction.confidence)
             if prediction.reason is not None:
                 self.rejected.labels(prediction.reason).inc()
+
+    def count_stages(self, *seconds: float) -> None:
+        """Record how long one request took in each of ``STAGES``."""
+        for stage, taken in zip(STAGES, seconds, strict=True):
+            self.stages.labels(stage).observe(taken)
+        self.last_inference.set_to_current_time()
+
+    def count_refusal(self, code: str) -> None:
+        """Record a request that was refused; ``code`` is of the error table."""
+        self.refused.labels(code).inc()
 
     def count_request(self, route: str, status: int, seconds: float) -> None:
         """Record one answered request. ``route`` is a template, never a client's path."""

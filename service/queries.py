@@ -1,11 +1,24 @@
-"""What a query says: values of parameters, each one of a few words."""
+"""What a query says: values of parameters, each one of a few words or a small number."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
-from service.errors import UnknownChoice
+from werkzeug.datastructures import MultiDict
+
+from service.errors import OutOfRange, RepeatedParameter, UnknownChoice, UnknownParameter
 
 Word = TypeVar("Word", bound=str)
+
+
+def check_names(args: MultiDict[str, str], known: Collection[str]) -> None:
+    """Raise UnknownParameter or RepeatedParameter unless each of ``args`` is ``known``, once."""
+    for name, values in args.lists():
+        if name not in known:
+            raise UnknownParameter(
+                "query", f"the query has a parameter that is none of {', '.join(known)}; remove it"
+            )
+        if len(values) > 1:
+            raise RepeatedParameter(name, f"{name} is said {len(values)} times; say it once")
 
 
 def choice(args: Mapping[str, str], name: str, choices: Sequence[Word]) -> Word:
@@ -20,3 +33,16 @@ def choice(args: Mapping[str, str], name: str, choices: Sequence[Word]) -> Word:
         if args[name] == known:
             return known
     raise UnknownChoice(name, f"{name} is none of its choices; send one of {', '.join(choices)}")
+
+
+def count(args: Mapping[str, str], name: str, high: int) -> int:
+    """The parameter ``name``, a whole number from 1 to ``high``; 0 where nothing is said.
+
+    Raises OutOfRange.
+    """
+    if name not in args:
+        return 0
+    text = args[name]
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= high):
+        raise OutOfRange(name, f"{name} is not in its range; send a whole number from 1 to {high}")
+    return int(text)

@@ -1,49 +1,26 @@
-"""The endpoints, each as thin as it can be."""
+"""What the service tells about itself: health, metrics, models."""
 
 import json
 import re
 
 import orjson
-from flask import Blueprint, Response, g, request, url_for
+from flask import Blueprint, Response, request, url_for
 
 from model.card import card
-from model.frame import MANNERS
 from service import errors
+from service.answers import JSON
 from service.health import Health
-from service.inference import FORMS, Inference
-from service.limits import read_body
+from service.inference import Inference
 from service.metrics import CONTENT_TYPE
-from service.queries import choice
-
-JSON = "application/json"
 
 VERSION = re.compile(r"[1-9][0-9]*")
 
 
 def blueprint(inference: Inference, health: Health) -> Blueprint:
-    """The routes of one application over its parts."""
+    """What tells about the service and its model, over the parts of one application."""
     routes = Blueprint("digits", __name__)
     artifact = inference.classifier.artifact
     card_json = json.dumps(card(artifact))  # not by orjson: a seed may have over 64 bits
-
-    @routes.post("/predict")
-    def predict() -> Response:
-        manner = choice(request.args, "normalize", MANNERS)
-        body = read_body(request.environ, inference.settings.max_body_bytes)
-        kind = request.headers.get("Content-Type")
-        answer = inference.predict(body, kind, g.request_id, manner)
-        return Response(answer, content_type=JSON)
-
-    @routes.post("/explain")
-    def explain() -> Response:
-        form = choice(request.args, "format", tuple(FORMS))
-        manner = choice(request.args, "normalize", MANNERS)
-        body = read_body(request.environ, inference.settings.max_body_bytes)
-        kind = request.headers.get("Content-Type")
-        answer = inference.explain(body, kind, g.request_id, form, manner)
-        response = Response(answer, content_type=FORMS[form])
-        response.cache_control.no_store = True
-        return response
 
     @routes.get("/livez")
     def livez() -> Response:

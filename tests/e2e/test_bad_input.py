@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from service.payloads import PIXELS
+from service.pixels import PIXELS
 from tests.client import Client
 from tests.server import Server
 from tests.service.cases import BAD_REQUESTS, JSON, MAX_BODY_BYTES, BadRequest

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from model import Classifier, locate
-from service import errors
+from service import problems
 from service.app import create_app
 from service.metrics import Metrics
 from service.settings import PREFIX, Settings
@@ -36,9 +36,9 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
 
 def test_every_error_is_in_the_table_with_its_status() -> None:
     text = (ROOT / "service/README.md").read_text("utf-8")
-    problems = [*errors.TABLE.values(), errors.INTERNAL]
-    assert set(service_table("Errors")) == {problem.code for problem in problems}
-    for problem in problems:
+    told = [*problems.TABLE.values(), problems.INTERNAL]
+    assert set(service_table("Errors")) == {problem.code for problem in told}
+    for problem in told:
         assert f"| `{problem.code}` | {problem.status.value} |" in text
 
 
@@ -57,5 +57,7 @@ def test_every_metric_is_in_the_table() -> None:
 @pytest.mark.parametrize("package", ["model", "training", "service"])
 def test_every_module_of_a_package_is_in_its_readme(package: str) -> None:
     text = (ROOT / package / "README.md").read_text("utf-8")
-    modules = {path.name for path in (ROOT / package).glob("*.py")} - {"__init__.py"}
-    assert modules <= set(re.findall(r"`(\w+\.py)`", text))
+    folder = ROOT / package
+    modules = {str(path.relative_to(folder)) for path in folder.rglob("*.py")}
+    modules = {name for name in modules if not name.endswith("__init__.py")}
+    assert modules <= set(re.findall(r"`([\w/]+\.py)`", text))

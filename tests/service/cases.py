@@ -4,16 +4,21 @@ Every case is sent through the application in ``test_errors.py`` and through
 real sockets to a real server in ``tests/e2e/test_bad_input.py``.
 """
 
+import base64
 import dataclasses
+import gzip
 import io
 import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
+
+from service import protocols
 
 GOOD = [0] * 784
 
@@ -22,6 +27,10 @@ PNG = {"Content-Type": "image/png"}
 JPEG = {"Content-Type": "image/jpeg"}
 GIF = {"Content-Type": "image/gif"}
 WEBP = {"Content-Type": "image/webp"}
+RAW = {"Content-Type": "application/octet-stream"}
+NPY = {"Content-Type": "application/x-npy"}
+FORM = {"Content-Type": "multipart/form-data"}
+FORM_AB = {"Content-Type": "multipart/form-data; boundary=ab"}
 BMP = {"Content-Type": "image/bmp"}
 
 MAX_BODY_BYTES = 1_000_000  # the limits of the services that the cases are sent to
@@ -42,6 +51,11 @@ class BadRequest:
     method: str = "POST"
     path: str = "/predict"
 
+    @property
+    def in_protocol(self) -> bool:
+        """Whether it is sent to one of the inference protocols, which tell less."""
+        return protocols.answers(self.path)
+
 
 def encode(image: Image.Image, kind: str, **options: object) -> bytes:
     buffer = io.BytesIO()
@@ -55,6 +69,35 @@ def png(pixels: ArrayLike) -> bytes:
 
 def pixels_json(pixels: object) -> bytes:
     return json.dumps({"pixels": pixels}).encode()
+
+
+def npy(array: NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def npy_text(header: str) -> bytes:
+    """The head of a .npy file, whatever its header says."""
+    return b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little") + header.encode()
+
+
+def npy_header(dtype: str, shape: tuple[int, ...]) -> bytes:
+    return npy_text(repr({"descr": dtype, "fortran_order": False, "shape": shape}))
+
+
+def spoilt(value: float) -> NDArray[np.float64]:
+    """Two images of numbers, of which the second has ``value`` for its fourth pixel."""
+    array = np.full((2, 784), 7.0)
+    array[1, 3] = value
+    return array
+
+
+def form(*files: bytes, name: str = "image", content_type: str = "image/png") -> bytes:
+    """A form with the boundary ``ab``, a part for each file."""
+    head = f'--ab\r\nContent-Disposition: form-data; name="{name}"; filename="f"\r\n'
+    head += f"Content-Type: {content_type}\r\n\r\n"
+    return b"".join(head.encode() + file + b"\r\n" for file in files) + b"--ab--\r\n"
 
 
 def one_pixel(literal: str, index: int = 7) -> bytes:
@@ -264,4 +307,152 @@ BAD_REQUESTS = [
         path="/explain?format=png",
     ),
     BadRequest("over the limit", 413, "body_too_large", "body", b" " * (MAX_BODY_BYTES + 1)),
+    *(
+        BadRequest(
+            f"an image that is {name}", 422, code, "image", json.dumps({"image": value}).encode()
+        )
+        for name, value, code in (
+            ("a number", 7, "wrong_type"),
+            ("no base64", "iVBORw0KGgo*", "invalid_base64"),
+            ("not ASCII", "\xe9" * 4, "invalid_base64"),
+            ("base64 of no picture", "bm8gcGljdHVyZQ==", "unreadable_image"),
+            ("empty", "", "unreadable_image"),
+            ("a data URL of a text", "data:text/plain;base64,bm8=", "unreadable_image"),
+            ("a data URL without base64", "data:image/png,%89PNG", "invalid_base64"),
+            (
+                "a data URL of another type",
+                f"data:image/gif;base64,{base64.b64encode(NOISE_PNG).decode()}",
+                "unreadable_image",
+            ),
+        )
+    ),
+    BadRequest(
+        "pixels and an image", 422, "ambiguous_body", "image", b'{"pixels": [], "image": ""}'
+    ),
+    BadRequest(
+        "a broken picture among instances",
+        422,
+        "unreadable_image",
+        "instances[1]",
+        json.dumps({"instances": [GOOD, "iVBORw0KGgo="]}).encode(),
+    ),
+    BadRequest("783 bytes", 422, "wrong_pixel_count", "body", bytes(783), RAW),
+    BadRequest("bytes of too many images", 413, "batch_too_large", "body", bytes(784 * 5), RAW),
+    *(
+        BadRequest(f"an array {name}", status, code, field, body, NPY)
+        for name, status, code, field, body in (
+            ("that is none", 422, "invalid_npy", "body", b"I am a text."),
+            ("of objects", 422, "wrong_dtype", "body", npy_header("|O", (28, 28))),
+            ("cut short", 422, "invalid_npy", "body", npy(np.zeros((28, 28)))[:-1]),
+            ("with more behind it", 422, "invalid_npy", "body", npy(np.zeros(784)) + b"\0"),
+            ("of 300 GB", 413, "batch_too_large", "body", npy_header("<f8", (10**8, 28, 28))),
+            ("with a header of code", 422, "invalid_npy", "body", npy_text("__import__('os')")),
+            ("of integers", 422, "wrong_dtype", "body", npy(np.zeros((28, 28), np.int64))),
+            ("of booleans", 422, "wrong_dtype", "body", npy(np.zeros((28, 28), bool))),
+            ("of one image too wide", 422, "wrong_shape", "body", npy(np.zeros((28, 29)))),
+            ("without an axis", 422, "wrong_shape", "body", npy(np.zeros(()))),
+            ("of no images", 422, "empty_batch", "body", npy(np.zeros((0, 784)))),
+            ("of too many images", 413, "batch_too_large", "body", npy(np.zeros((5, 784)))),
+            ("with a NaN", 422, "pixel_not_finite", "body[1][3]", npy(spoilt(np.nan))),
+            ("with a -1", 422, "pixel_out_of_range", "body[1][3]", npy(spoilt(-1))),
+            ("with a 256", 422, "pixel_out_of_range", "body[1][3]", npy(spoilt(256))),
+        )
+    ),
+    BadRequest("a form without a boundary", 400, "invalid_multipart", "Content-Type", b"--a", FORM),
+    *(
+        BadRequest(f"a form {name}", status, code, field, body, FORM_AB)
+        for name, status, code, field, body in (
+            ("that is none", 400, "invalid_multipart", "body", b"I am a text."),
+            ("that breaks off", 400, "invalid_multipart", "body", form(NOISE_PNG)[:-20]),
+            ("without parts", 422, "empty_batch", "image", b"--ab--\r\n"),
+            ("with another field", 422, "unknown_field", "digit", form(b"7", name="digit")),
+            ("of too many parts", 413, "batch_too_large", "image", form(*[NOISE_PNG] * 5)),
+            ("with a bad picture", 422, "unreadable_image", "image[1]", form(NOISE_PNG, b"GIF89a")),
+            ("of a text", 422, "unreadable_image", "image", form(b"7", content_type="text/html")),
+            (
+                "with a picture of another type",
+                422,
+                "unreadable_image",
+                "image",
+                form(NOISE_PNG, content_type="image/gif"),
+            ),
+        )
+    ),
+    BadRequest(
+        "a coding that is not read",
+        415,
+        "unsupported_coding",
+        "Content-Encoding",
+        pixels_json(GOOD),
+        JSON | {"Content-Encoding": "br"},
+    ),
+    BadRequest(
+        "two codings",
+        415,
+        "unsupported_coding",
+        "Content-Encoding",
+        pixels_json(GOOD),
+        JSON | {"Content-Encoding": "gzip, gzip"},
+    ),
+    *(
+        BadRequest(
+            f"{coding} that {name}", status, code, "body", body, JSON | {"Content-Encoding": coding}
+        )
+        for coding, name, status, code, body in (
+            ("gzip", "is none", 400, "corrupt_coding", pixels_json(GOOD)),
+            ("deflate", "is none", 400, "corrupt_coding", b"\xff" * 20),
+            ("gzip", "breaks off", 400, "corrupt_coding", gzip.compress(pixels_json(GOOD))[:-9]),
+            ("gzip", "goes on", 400, "corrupt_coding", gzip.compress(pixels_json(GOOD)) + b"0"),
+            (
+                "gzip",
+                "expands beyond the limit",
+                413,
+                "body_too_large",
+                gzip.compress(bytes(MAX_BODY_BYTES + 1)),
+            ),
+            ("deflate", "expands to 100 MB", 413, "body_too_large", zlib.compress(bytes(10**8))),
+        )
+    ),
+    *(
+        BadRequest(
+            f"an answer as {accept}",
+            406,
+            "not_acceptable",
+            "Accept",
+            pixels_json(GOOD),
+            JSON | {"Accept": accept},
+            path=path,
+        )
+        for path, accept in (
+            ("/predict", "text/html"),
+            ("/predict", "application/json;q=0"),
+            ("/explain", "text/csv"),
+        )
+    ),
+    *(
+        BadRequest(f"{path} {name}", 422, code, field, pixels_json(GOOD), path=f"{path}?{query}")
+        for path, name, code, field, query in (
+            ("/predict", "with top_k=0", "out_of_range", "top_k", "top_k=0"),
+            ("/predict", "with top_k=11", "out_of_range", "top_k", "top_k=11"),
+            ("/predict", "with top_k=+1", "out_of_range", "top_k", "top_k=%2B1"),
+            (
+                "/predict",
+                "with top_k of many digits",
+                "out_of_range",
+                "top_k",
+                "top_k=" + "1" * 5000,
+            ),
+            ("/predict", "with an Arabic top_k", "out_of_range", "top_k", "top_k=%D9%A1"),
+            (
+                "/predict",
+                "with probabilities=yes",
+                "unknown_choice",
+                "probabilities",
+                "probabilities=yes",
+            ),
+            ("/predict", "with a misspelt parameter", "unknown_parameter", "query", "topk=3"),
+            ("/predict", "with top_k twice", "repeated_parameter", "top_k", "top_k=1&top_k=2"),
+            ("/explain", "with top_k", "unknown_parameter", "query", "top_k=1"),
+        )
+    ),
 ]

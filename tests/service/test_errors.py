@@ -1,11 +1,18 @@
 """Every row of the error table, and what no error may show."""
 
+import re
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
-from service import errors
+from service import errors, problems
 from tests.service.cases import BAD_REQUESTS, BadRequest
+
+ALL_CASES = [*BAD_REQUESTS]
+NATIVE = [case for case in ALL_CASES if not case.in_protocol]
+PROTOCOL = [case for case in ALL_CASES if case.in_protocol]
 
 # Only a real connection can break off, fall silent or garble its chunks: tests/e2e.
 ONLY_ON_SOCKETS = {
@@ -19,11 +26,21 @@ ONLY_ON_SOCKETS = {
 PROBLEM_FIELDS = {"type", "title", "status", "detail", "code", "request_id", "errors"}
 
 
-@pytest.mark.parametrize("case", BAD_REQUESTS, ids=lambda case: case.name)
+def send(client: FlaskClient, case: BadRequest) -> TestResponse:
+    return client.open(case.path, method=case.method, data=case.body, headers=case.headers)
+
+
+def refusals(client: FlaskClient) -> list[str]:
+    """The codes of all refusals so far, from the metrics."""
+    text = client.get("/metrics").get_data(as_text=True)
+    return re.findall(r'^digits_refused_total\{code="(\w+)"\} 1.0$', text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("case", NATIVE, ids=lambda case: case.name)
 def test_a_bad_request_is_told_what_is_wrong_and_where(
     client: FlaskClient, case: BadRequest
 ) -> None:
-    response = client.open(case.path, method=case.method, data=case.body, headers=case.headers)
+    response = send(client, case)
     problem = response.get_json(force=True)
     assert (response.status_code, problem["code"]) == (case.status, case.code)
     assert [error["field"] for error in problem["errors"]] == [case.field]
@@ -31,11 +48,23 @@ def test_a_bad_request_is_told_what_is_wrong_and_where(
     assert response.content_type == "application/problem+json"
     assert problem["status"] == case.status
     assert problem["request_id"] == response.headers["X-Request-ID"]
+    assert refusals(client) == [case.code]
+
+
+@pytest.mark.parametrize("case", PROTOCOL, ids=lambda case: case.name)
+def test_a_bad_request_of_a_protocol_is_told_so_in_its_form(
+    client: FlaskClient, case: BadRequest
+) -> None:
+    response = send(client, case)
+    assert (response.status_code, refusals(client)) == (case.status, [case.code])
+    assert response.content_type == "application/json"
+    assert response.get_json().keys() == {"error"}
+    assert case.field in response.get_json()["error"]
 
 
 def test_every_code_has_a_case() -> None:
-    codes = {problem.code for problem in errors.TABLE.values()}
-    assert {case.code for case in BAD_REQUESTS} | ONLY_ON_SOCKETS == codes
+    codes = {problem.code for problem in problems.TABLE.values()}
+    assert {case.code for case in ALL_CASES} | ONLY_ON_SOCKETS == codes
 
 
 def test_every_error_class_has_a_row() -> None:
@@ -43,7 +72,7 @@ def test_every_error_class_has_a_row() -> None:
         below = [leaf for child in cls.__subclasses__() for leaf in leaves(child)]
         return set(below) or {cls}
 
-    assert leaves(errors.RequestError) == set(errors.TABLE)
+    assert leaves(errors.RequestError) == set(problems.TABLE)
 
 
 def test_a_wrong_method_is_told_the_right_one(client: FlaskClient) -> None:

@@ -14,7 +14,7 @@ from PIL import Image, ImageFont
 from model import Artifact, Classifier, Explanation
 from model.classifier import Reason
 from model.frame import Finding, Frame, Step
-from service import payloads, pictures, wsgi
+from service import answers, pictures, wsgi
 from service.connection import is_quick
 from tests.helpers import ROOT, table
 from tests.service.cases import JSON, PNG, pixels_json, png
@@ -79,7 +79,7 @@ def test_the_steps_are_told_by_name(shipped: Artifact) -> None:
     steps = (Step("invert", "took dark for ink"), Step("crop", "left 40 x 60 of 200 x 300 pixels"))
     why = Classifier(shipped).explain(FRAME)
     why = dataclasses.replace(why, frame=Frame(FRAME, steps=steps))
-    answer = json.loads(payloads.explanation_answer("digits", 1, why, "a1"))
+    answer = json.loads(answers.explanation(shipped, why, "a1"))
     assert answer["steps"] == [
         {"name": "invert", "did": "took dark for ink"},
         {"name": "crop", "did": "left 40 x 60 of 200 x 300 pixels"},

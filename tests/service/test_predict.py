@@ -11,8 +11,8 @@ from PIL import Image
 
 from model import Artifact, Classifier
 from model.frame import MANNERS, Manner
+from service.batches import Batch, check_frames
 from service.errors import NotAFrame
-from service.inference import check_frames
 from tests.helpers import table
 from tests.service.cases import JPEG, JSON, PNG, encode, pixels_json, png
 
@@ -120,8 +120,8 @@ def test_an_image_is_normalized_as_it_is_asked_for(
 
 def test_the_picture_of_a_batch_that_is_no_frame_is_named() -> None:
     with pytest.raises(NotAFrame, match="27 x 28 pixels") as refusal:
-        check_frames([FRAME, FRAME, FRAME[:, 1:]])
-    assert refusal.value.field == "body[2]"
+        check_frames(Batch([FRAME, FRAME, FRAME[:, 1:]], "image", several=True))
+    assert refusal.value.field == "image[2]"
 
 
 def drawing() -> Image.Image:

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.payloads import parse_json
+from service.documents import parse_json
 
 VALUES = st.recursive(
     st.none()

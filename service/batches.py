@@ -1,0 +1,66 @@
+"""The images of one request, and what each of them is called in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.architecture import FRAME_SIDE
+from service import errors
+
+Image: TypeAlias = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images (H, W) uint8 of any size, read from ``field`` of a request.
+
+    several: whether the field is a list of images; ``field`` alone names the only one.
+    """
+
+    images: Sequence[Image]
+    field: str
+    several: bool = False
+
+    def place(self, index: int) -> str:
+        """What the client calls the image at ``index``."""
+        return place(self.field, index) if self.several else self.field
+
+
+def place(field: str, index: int) -> str:
+    """What the client calls one item of a list."""
+    return f"{field}[{index}]"
+
+
+def check_count(count: int, field: str, max_batch: int) -> None:
+    """Raise EmptyBatch or BatchTooLarge unless there are 1 to ``max_batch`` images."""
+    if count == 0:
+        raise errors.EmptyBatch(field, f"{field} is empty; send at least one image")
+    if count > max_batch:
+        raise errors.BatchTooLarge(
+            field, f"{field} has {count} images; send at most {max_batch} in one request"
+        )
+
+
+def check_frames(batch: Batch) -> None:
+    """Raise NotAFrame for the first picture that only the normalizer makes a frame of."""
+    for index, image in enumerate(batch.images):
+        height, width = image.shape
+        if (height, width) != (FRAME_SIDE, FRAME_SIDE):
+            raise errors.NotAFrame(
+                batch.place(index),
+                f"the image has {width} x {height} pixels and may not be normalized; "
+                f"send {FRAME_SIDE} x {FRAME_SIDE} pixels, or leave out normalize=never",
+            )
+
+
+def only(batch: Batch) -> Image:
+    """The one image of a batch; raises NotOneImage where there are several."""
+    if len(batch.images) > 1:
+        raise errors.NotOneImage(
+            batch.field, f"{batch.field} has {len(batch.images)} images; send one at a time"
+        )
+    [image] = batch.images
+    return image

@@ -1,0 +1,78 @@
+"""JSON documents: bytes to values, so strictly that nothing is lost without a word."""
+
+import json
+from typing import Any
+
+import orjson
+
+from service import errors
+
+JSON_TYPES: dict[type, str] = {
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    str: "a string",
+    type(None): "null",
+    list: "a list",
+    dict: "an object",
+}
+
+
+def parse_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    """A JSON value in which no key stands twice.
+
+    orjson reads it four times faster than the standard library, but keeps the
+    last of two equal keys without a word, and does not say *which* number was
+    NaN: what it refuses, and whatever has more than one key, is read again
+    with care. Raises JSONError.
+    """
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _parse_carefully(body)
+    holds_one_key = body.count(b'"') <= 2  # noqa: PLR2004 - a string has two quotes
+    return document if holds_one_key else _parse_carefully(body)
+
+
+def parse_object(body: bytes, expected: str) -> dict[str, Any]:
+    """A JSON object; ``expected`` tells who sends something else what to send."""
+    document = parse_json(body)
+    if not isinstance(document, dict):
+        raise errors.WrongType("body", f"the body is {kind(document)}; {expected}")
+    return document
+
+
+def kind(value: object) -> str:
+    """What a JSON value is, in words."""
+    return JSON_TYPES.get(type(value), "an unknown value")
+
+
+def printable(key: str) -> str:
+    """A client's key as it may stand in an answer: short, ASCII, no control characters."""
+    return ascii(key)[1:-1][:64]
+
+
+def _parse_carefully(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    """What the standard library makes of a body, NaN and infinities included."""
+    try:
+        return json.loads(body, object_pairs_hook=_without_duplicates)
+    except RecursionError:
+        raise errors.NestedTooDeeply(
+            "body", "the lists are nested too deeply; send pixels in rows at most"
+        ) from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno} column {error.colno}"
+        raise errors.InvalidJSON(
+            "body", f"the body is not JSON from {place} on; correct it"
+        ) from None
+    except ValueError:  # not UTF-8, or an integer of thousands of digits
+        raise errors.InvalidJSON("body", "the body is not JSON in UTF-8; correct it") from None
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in document:
+            raise errors.DuplicateKey(printable(key), "the key stands twice; send it once")
+        document[key] = value
+    return document

@@ -1,0 +1,58 @@
+"""The parts of a form (multipart/form-data, RFC 7578); Werkzeug does the parsing."""
+
+from dataclasses import dataclass
+
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+
+from service import errors
+from service.documents import printable
+
+EXPECTED = "send a whole form, whose Content-Type names its boundary"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of a form. content_type: in lower case, without parameters, may be empty."""
+
+    content_type: str
+    content: bytes
+
+
+def parts(body: bytes, boundary: str | None, name: str, most: int) -> list[Part]:
+    """The parts of a form that is to have parts called ``name`` only, at most ``most``.
+
+    Raises InvalidMultipart, UnknownField or BatchTooLarge.
+    """
+    if not boundary:
+        raise errors.InvalidMultipart("Content-Type", f"there is no boundary; {EXPECTED}")
+    decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), max_parts=most)
+    found: list[Part] = []
+    pieces: list[bytes] = []
+    content_type = ""
+    try:
+        decoder.receive_data(body)
+        decoder.receive_data(None)
+        while not isinstance(event := decoder.next_event(), Epilogue | NeedData):
+            if isinstance(event, Field | File):
+                if event.name != name:
+                    raise errors.UnknownField(
+                        printable(event.name or ""),
+                        f"the field is not known; name every part {name}",
+                    )
+                content_type, pieces = event.headers.get("Content-Type", ""), []
+            elif isinstance(event, Data):
+                pieces.append(event.data)
+                if not event.more_data:
+                    found.append(Part(_bare(content_type), b"".join(pieces)))
+    except RequestEntityTooLarge:
+        raise errors.BatchTooLarge(
+            name, f"the form has more than {most} parts; send at most {most} in one request"
+        ) from None
+    except ValueError:
+        raise errors.InvalidMultipart("body", f"the body is not a form; {EXPECTED}") from None
+    return found
+
+
+def _bare(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()

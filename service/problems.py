@@ -1,0 +1,138 @@
+"""What a client is told: the one table of errors, and the two forms of telling.
+
+Native routes answer with a problem document (RFC 9457), the inference protocols
+with ``{"error": "text"}``.
+"""
+
+from dataclasses import dataclass
+from http import HTTPStatus as Status
+
+import orjson
+
+from service import errors
+
+PROBLEM_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a client is told: HTTP status, stable code, human title (RFC 9457)."""
+
+    status: Status
+    code: str
+    title: str
+
+
+BAD_REQUEST = Status.BAD_REQUEST
+TOO_LARGE = Status.REQUEST_ENTITY_TOO_LARGE
+UNSUPPORTED = Status.UNSUPPORTED_MEDIA_TYPE
+UNPROCESSABLE = Status.UNPROCESSABLE_ENTITY
+
+COARSE = frozenset({Status.NOT_ACCEPTABLE, UNSUPPORTED, UNPROCESSABLE})  # 400 in the protocols
+
+FAILED = "the service failed; try again, and report the request_id if it happens again"
+
+INTERNAL = Problem(Status.INTERNAL_SERVER_ERROR, "internal_error", "The service failed")
+
+TABLE: dict[type[errors.RequestError], Problem] = {
+    errors.EmptyBody: Problem(BAD_REQUEST, "empty_body", "The body is empty"),
+    errors.IncompleteBody: Problem(BAD_REQUEST, "incomplete_body", "The body broke off"),
+    errors.BodyTooLarge: Problem(TOO_LARGE, "body_too_large", "Body too large"),
+    errors.ReadTimeout: Problem(
+        Status.REQUEST_TIMEOUT, "read_timeout", "The request took too long"
+    ),
+    errors.MissingContentType: Problem(UNSUPPORTED, "missing_content_type", "No Content-Type"),
+    errors.UnsupportedMediaType: Problem(
+        UNSUPPORTED, "unsupported_media_type", "Unsupported Content-Type"
+    ),
+    errors.CorruptCoding: Problem(BAD_REQUEST, "corrupt_coding", "The compressed body is damaged"),
+    errors.InvalidMultipart: Problem(BAD_REQUEST, "invalid_multipart", "The body is not a form"),
+    errors.UnsupportedCoding: Problem(
+        UNSUPPORTED, "unsupported_coding", "Unsupported Content-Encoding"
+    ),
+    errors.NotAcceptable: Problem(Status.NOT_ACCEPTABLE, "not_acceptable", "Nothing acceptable"),
+    errors.InvalidJSON: Problem(BAD_REQUEST, "invalid_json", "The body is not JSON"),
+    errors.DuplicateKey: Problem(BAD_REQUEST, "duplicate_key", "A key stands twice"),
+    errors.NestedTooDeeply: Problem(BAD_REQUEST, "nested_too_deeply", "Nested too deeply"),
+    errors.WrongType: Problem(UNPROCESSABLE, "wrong_type", "Wrong type"),
+    errors.MissingField: Problem(UNPROCESSABLE, "missing_field", "A field is missing"),
+    errors.UnknownField: Problem(UNPROCESSABLE, "unknown_field", "Unknown field"),
+    errors.AmbiguousBody: Problem(UNPROCESSABLE, "ambiguous_body", "One field too many"),
+    errors.WrongPixelCount: Problem(UNPROCESSABLE, "wrong_pixel_count", "Wrong number of pixels"),
+    errors.RaggedRows: Problem(UNPROCESSABLE, "ragged_rows", "The rows are not 28 by 28"),
+    errors.PixelNotANumber: Problem(UNPROCESSABLE, "pixel_not_a_number", "A pixel is not a number"),
+    errors.PixelNotFinite: Problem(UNPROCESSABLE, "pixel_not_finite", "A pixel is not finite"),
+    errors.PixelOutOfRange: Problem(UNPROCESSABLE, "pixel_out_of_range", "A pixel is out of range"),
+    errors.InvalidBase64: Problem(UNPROCESSABLE, "invalid_base64", "Not base64"),
+    errors.InvalidNpy: Problem(UNPROCESSABLE, "invalid_npy", "Not a .npy file"),
+    errors.WrongDtype: Problem(UNPROCESSABLE, "wrong_dtype", "Wrong type of numbers"),
+    errors.WrongShape: Problem(UNPROCESSABLE, "wrong_shape", "Wrong shape"),
+    errors.EmptyBatch: Problem(UNPROCESSABLE, "empty_batch", "No images"),
+    errors.BatchTooLarge: Problem(TOO_LARGE, "batch_too_large", "Too many images"),
+    errors.NotOneImage: Problem(UNPROCESSABLE, "not_one_image", "Not one image"),
+    errors.UnreadableImage: Problem(UNPROCESSABLE, "unreadable_image", "The image cannot be read"),
+    errors.ImageTooLarge: Problem(TOO_LARGE, "image_too_large", "The image has too many pixels"),
+    errors.NotAFrame: Problem(UNPROCESSABLE, "not_a_frame", "The image is no frame"),
+    errors.UnknownChoice: Problem(
+        UNPROCESSABLE, "unknown_choice", "A parameter is none of its choices"
+    ),
+    errors.OutOfRange: Problem(UNPROCESSABLE, "out_of_range", "A parameter is out of its range"),
+    errors.UnknownParameter: Problem(UNPROCESSABLE, "unknown_parameter", "Unknown parameter"),
+    errors.RepeatedParameter: Problem(UNPROCESSABLE, "repeated_parameter", "Said more than once"),
+    errors.Unauthorized: Problem(Status.UNAUTHORIZED, "unauthorized", "A key is needed"),
+    errors.Forbidden: Problem(Status.FORBIDDEN, "forbidden", "Not allowed"),
+    errors.Overloaded: Problem(Status.TOO_MANY_REQUESTS, "overloaded", "Too much at once"),
+    errors.MalformedRequest: Problem(
+        BAD_REQUEST, "malformed_request", "The request is not HTTP/1.1"
+    ),
+    errors.HeaderTooLarge: Problem(
+        Status.REQUEST_HEADER_FIELDS_TOO_LARGE, "header_too_large", "The headers are too large"
+    ),
+    errors.TargetTooLong: Problem(
+        Status.REQUEST_URI_TOO_LONG, "target_too_long", "The path is too long"
+    ),
+    errors.NotFound: Problem(Status.NOT_FOUND, "not_found", "Nothing is here"),
+    errors.UnknownModelVersion: Problem(
+        Status.NOT_FOUND, "unknown_model_version", "No model of this version"
+    ),
+    errors.MethodNotAllowed: Problem(
+        Status.METHOD_NOT_ALLOWED, "method_not_allowed", "Wrong method"
+    ),
+}
+
+
+def problem(error: errors.RequestError, request_id: str) -> tuple[int, bytes]:
+    """Status and problem document of a refused request, as native routes answer it."""
+    return _document(TABLE[type(error)], error.detail, request_id, error.field)
+
+
+def failure(request_id: str) -> tuple[int, bytes]:
+    """Status and problem document of a failure of the service itself; the log has the cause."""
+    return _document(INTERNAL, FAILED, request_id, None)
+
+
+def plain(error: errors.RequestError | None) -> tuple[int, bytes]:
+    """Status and body of a refusal, or of a failure, as both inference protocols have it.
+
+    They know no finer status than 400 for what is wrong with a body.
+    """
+    if error is None:
+        return INTERNAL.status.value, orjson.dumps({"error": FAILED})
+    status = TABLE[type(error)].status
+    text = error.detail if error.field in error.detail else f"{error.field}: {error.detail}"
+    return (BAD_REQUEST if status in COARSE else status).value, orjson.dumps({"error": text})
+
+
+def _document(
+    problem: Problem, detail: str, request_id: str, field: str | None
+) -> tuple[int, bytes]:
+    document = {
+        "type": f"urn:digits:problem:{problem.code}",
+        "title": problem.title,
+        "status": problem.status.value,
+        "detail": detail,
+        "code": problem.code,
+        "request_id": request_id,
+        "errors": [] if field is None else [{"field": field, "detail": detail}],
+    }
+    return problem.status.value, orjson.dumps(document)
