@@ -55,6 +55,7 @@ RequestError
 │   └── TargetTooLong
 └── RouteError              the address
     ├── NotFound
+    ├── UnknownModel
     ├── UnknownModelVersion
     └── MethodNotAllowed
 
@@ -292,6 +293,10 @@ class RouteError(RequestError):
 
 class NotFound(RouteError):
     """Nothing is here."""
+
+
+class UnknownModel(RouteError):
+    """No model of this name."""
 
 
 class UnknownModelVersion(RouteError):

@@ -92,6 +92,7 @@ TABLE: dict[type[errors.RequestError], Problem] = {
         Status.REQUEST_URI_TOO_LONG, "target_too_long", "The path is too long"
     ),
     errors.NotFound: Problem(Status.NOT_FOUND, "not_found", "Nothing is here"),
+    errors.UnknownModel: Problem(Status.NOT_FOUND, "unknown_model", "No model of this name"),
     errors.UnknownModelVersion: Problem(
         Status.NOT_FOUND, "unknown_model_version", "No model of this version"
     ),
