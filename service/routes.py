@@ -1,16 +1,19 @@
 """What the service tells about itself: health, metrics, models."""
 
 import json
+import re
 
 import orjson
 from flask import Blueprint, Response, request, url_for
 
 from model.card import card
+from service import errors
 from service.answers import JSON
 from service.health import Health
 from service.inference import Inference
 from service.metrics import CONTENT_TYPE
-from service.versions import check_version
+
+VERSION = re.compile(r"[1-9][0-9]*")
 
 
 def blueprint(inference: Inference, health: Health) -> Blueprint:
@@ -53,8 +56,12 @@ def blueprint(inference: Inference, health: Health) -> Blueprint:
 
     @routes.get("/models/<version>")
     def model_card(version: str) -> Response:
-        served = artifact.version
-        check_version(version, served, url_for(".model_card", version=served))
+        if version != str(artifact.version):
+            address = url_for(".model_card", version=artifact.version)
+            wrong = "is not loaded" if VERSION.fullmatch(version) else "is not a whole number"
+            raise errors.UnknownModelVersion(
+                "version", f"this version {wrong}; ask for version {artifact.version} at {address}"
+            )
         return Response(card_json, content_type=JSON)
 
     return routes

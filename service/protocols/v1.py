@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, request
 from werkzeug.routing import BaseConverter
 
 from model import Artifact, Prediction
@@ -17,7 +17,6 @@ from service.inference import Inference
 from service.limits import Limits, receive
 from service.protocols import MODEL_NAME, check_model
 from service.protocols.v1_request import COLUMNS, EXPECTED, read
-from service.versions import check_version
 
 MODEL = "/v1/models/<segment:name>"
 VERSION = f"{MODEL}/versions/<segment:version>"
@@ -35,12 +34,6 @@ def blueprint(inference: Inference, limits: Limits, health: Health) -> Blueprint
     routes.record_once(lambda state: state.app.url_map.converters.update(segment=Segment))
     artifact = inference.classifier.artifact
 
-    def check(name: str, version: str | None) -> None:
-        check_model(name)
-        if version is not None:
-            served = artifact.version
-            check_version(version, served, url_for(".status", name=name, version=served))
-
     def document() -> dict[str, Any]:
         return parse_object(receive(request.environ, limits.max_body_bytes), EXPECTED)
 
@@ -51,7 +44,7 @@ def blueprint(inference: Inference, limits: Limits, health: Health) -> Blueprint
     @routes.get(MODEL)
     @routes.get(VERSION)
     def status(name: str, version: str | None = None) -> Response:
-        check(name, version)
+        check_model(artifact, name, version)
         state = {
             "version": str(artifact.version),
             "state": "AVAILABLE" if health.ready else "UNLOADING",
@@ -63,7 +56,7 @@ def blueprint(inference: Inference, limits: Limits, health: Health) -> Blueprint
     @routes.post(f"{MODEL}:predict")
     @routes.post(f"{VERSION}:predict")
     def predict(name: str, version: str | None = None) -> Response:
-        check(name, version)
+        check_model(artifact, name, version)
         in_columns = False
 
         def decode() -> Batch:
@@ -81,7 +74,7 @@ def blueprint(inference: Inference, limits: Limits, health: Health) -> Blueprint
     @routes.post(f"{MODEL}:explain")
     @routes.post(f"{VERSION}:explain")
     def explain(name: str, version: str | None = None) -> Response:
-        check(name, version)
+        check_model(artifact, name, version)
         why = inference.explain(read(document(), limits))
         [said] = _entries(artifact, [why.prediction])
         explained = said | answers.grounds(why)
