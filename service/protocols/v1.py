@@ -11,12 +11,10 @@ from model import Artifact, Prediction
 from service import answers
 from service.answers import JSON, Wanted
 from service.batches import Batch
-from service.documents import parse_object
 from service.health import Health
 from service.inference import Inference
 from service.limits import Limits, receive
-from service.protocols import MODEL_NAME, check_model
-from service.protocols.v1_request import COLUMNS, EXPECTED, read
+from service.protocols import MODEL_NAME, check_model, v1_request
 
 MODEL = "/v1/models/<segment:name>"
 VERSION = f"{MODEL}/versions/<segment:version>"
@@ -34,8 +32,8 @@ def blueprint(inference: Inference, limits: Limits, health: Health) -> Blueprint
     routes.record_once(lambda state: state.app.url_map.converters.update(segment=Segment))
     artifact = inference.classifier.artifact
 
-    def document() -> dict[str, Any]:
-        return parse_object(receive(request.environ, limits.max_body_bytes), EXPECTED)
+    def asked() -> v1_request.Request:
+        return v1_request.read(receive(request.environ, limits.max_body_bytes), limits)
 
     @routes.get("/v1/models")
     def models() -> Response:
@@ -61,9 +59,9 @@ def blueprint(inference: Inference, limits: Limits, health: Health) -> Blueprint
 
         def decode() -> Batch:
             nonlocal in_columns
-            asked = document()
-            in_columns = COLUMNS in asked
-            return read(asked, limits)
+            read = asked()
+            in_columns = read.in_columns
+            return read.batch
 
         def encode(predictions: Sequence[Prediction]) -> Response:
             rows = _entries(artifact, predictions)
@@ -75,7 +73,7 @@ def blueprint(inference: Inference, limits: Limits, health: Health) -> Blueprint
     @routes.post(f"{VERSION}:explain")
     def explain(name: str, version: str | None = None) -> Response:
         check_model(artifact, name, version)
-        why = inference.explain(read(document(), limits))
+        why = inference.explain(asked().batch)
         [said] = _entries(artifact, [why.prediction])
         explained = said | answers.grounds(why)
         response = _json({"predictions": [said], "explanations": [explained]})

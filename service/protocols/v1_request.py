@@ -4,12 +4,13 @@ What a document may hold is TensorFlow Serving's (its guide "RESTful API", secti
 "Predict API"); KServe hands it to its models as it is.
 """
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from service import embedded, errors, pixels
 from service.batches import Batch, Image, from_list
-from service.documents import kind, only_one
+from service.documents import kind, only_one, parse_object
 from service.limits import Limits
 
 ROWS, COLUMNS = "instances", "inputs"
@@ -19,11 +20,20 @@ EXPECTED = f'send {{"{ROWS}": [...]}}, or {{"{COLUMNS}": [...]}} for an answer i
 FILE = '{"b64": "a picture in base64"}'
 
 
-def read(document: dict[str, Any], limits: Limits) -> Batch:
-    """The images of a request; raises RequestError, which names the one at fault.
+@dataclass(frozen=True)
+class Request:
+    """The images of a request, and whether the answer is to be in columns, too."""
+
+    batch: Batch
+    in_columns: bool
+
+
+def read(body: bytes, limits: Limits) -> Request:
+    """The request in a body; raises RequestError, which names what is at fault.
 
     Both servers pass over fields that they do not know, and so does this.
     """
+    document = parse_object(body, EXPECTED)
     signature = document.get("signature_name", "")
     if not isinstance(signature, str):
         raise errors.WrongType(
@@ -31,13 +41,12 @@ def read(document: dict[str, Any], limits: Limits) -> Batch:
             f"signature_name is {kind(signature)}; send any string, or leave it out",
         )
     field = only_one(document, (ROWS, COLUMNS), EXPECTED)
-    value = document[field]
-    max_batch, max_pixels = limits.max_batch, limits.max_image_pixels
+    value, reader = document[field], _instance
     if field == COLUMNS and isinstance(value, dict):
-        name, tensor = _named(value, field)
-        column = partial(READERS[name], max_pixels=max_pixels)
-        return from_list(tensor, f"{field}.{name}", max_batch, column)
-    return from_list(value, field, max_batch, partial(_instance, max_pixels=max_pixels))
+        name, value = _named(value, field)
+        field, reader = f"{field}.{name}", READERS[name]
+    to_image = partial(reader, max_pixels=limits.max_image_pixels)
+    return Request(from_list(value, field, limits.max_batch, to_image), COLUMNS in document)
 
 
 def _instance(value: object, field: str, max_pixels: int) -> Image:
