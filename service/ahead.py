@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from service.errors import RequestError
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")  # of a route, in Werkzeug's notation
-
-STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class Ahead:
             self.exchange.end()
         body = reply.body or b""
         headers = [("Content-Type", reply.content_type), ("Content-Length", str(len(body)))]
-        start_response(STATUS_LINES[reply.status], [*headers, *reply.headers.items()])
+        start_response(reply.status_line, [*headers, *reply.headers.items()])
         return [body]
 
 
@@ -62,7 +59,7 @@ def ways(
     endpoints: Mapping[str, Endpoint], parameters: Mapping[str, str]
 ) -> dict[str, tuple[str, Endpoint]]:
     """The paths of ``endpoints`` with their routes, where these have the given ``parameters``."""
-    found = {}
+    found: dict[str, tuple[str, Endpoint]] = {}
     for route, endpoint in endpoints.items():
         names = PARAMETER.findall(route)
         path = PARAMETER.sub(lambda match: parameters[match[1]], route)

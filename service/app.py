@@ -116,4 +116,4 @@ def _hold(app: Flask, exchange: Exchange) -> None:
 
 
 def _response(reply: Reply) -> Response:
-    return Response(reply.body, reply.status, reply.headers, content_type=reply.content_type)
+    return Response(reply.body, reply.status_line, reply.headers, content_type=reply.content_type)

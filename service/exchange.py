@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TypeAlias
 from urllib.parse import parse_qsl
 
@@ -23,6 +24,8 @@ from service.keys import Keys
 from service.logs import AccessLog, Answered
 from service.metrics import Metrics
 from service.wsgi import REFUSAL, Environ
+
+STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 INCOMPRESSIBLE = frozenset({"image/png"})
 
@@ -74,6 +77,11 @@ class Reply:
     content_type: str = JSON
     status: int = 200
     headers: MutableMapping[str, str] = field(default_factory=dict)
+
+    @property
+    def status_line(self) -> str:
+        """The status with its words (RFC 9110, section 15)."""
+        return STATUS_LINES[self.status]
 
 
 # From a Request, and the parameters of its route as text, to a Reply.
