@@ -9,7 +9,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from model import Classifier, locate
-from service import codings, errors, page, problems, protocols, routes
+from service import codings, description, errors, page, problems, protocols, routes
 from service.answers import JSON
 from service.health import Health
 from service.inference import Inference
@@ -41,6 +41,7 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     app.register_blueprint(native.blueprint(inference, limits))
     app.register_blueprint(routes.blueprint(inference, health))
     app.register_blueprint(page.blueprint(settings))
+    app.register_blueprint(description.blueprint(settings))
     _observe_requests(app, metrics)
     _answer_errors(app, metrics)
     app.after_request(_compress)
