@@ -32,13 +32,17 @@ class Inference:
         Raises what ``decode`` raises, and NotAFrame.
         """
         began = time.perf_counter()
-        batch = decode()
-        if manner == "never":
-            check_frames(batch)
-        decoded = time.perf_counter()
-        predictions = self.classifier.classify(batch.images, manner)
-        classified = time.perf_counter()
-        answer = encode(predictions)
+        try:
+            batch = decode()
+            if manner == "never":
+                check_frames(batch)
+            decoded = time.perf_counter()
+            predictions = self.classifier.classify(batch.images, manner)
+            classified = time.perf_counter()
+            answer = encode(predictions)
+        except Exception:
+            self.metrics.count_failure(time.perf_counter() - began)
+            raise
         encoded = time.perf_counter()
         self.metrics.count_predictions(predictions)
         self.metrics.count_stages(decoded - began, classified - decoded, encoded - classified)
