@@ -15,7 +15,7 @@ from service.health import Health
 from service.inference import Inference
 from service.limits import Limits
 from service.metrics import Metrics
-from service.protocols import native, v2
+from service.protocols import native, v1, v2
 from service.settings import Settings
 from service.wsgi import REFUSAL
 
@@ -39,6 +39,7 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     app.extensions["health"] = health = Health(classifier)
     inference, limits = Inference(classifier, metrics), Limits.of(settings)
     app.register_blueprint(native.blueprint(inference, limits))
+    app.register_blueprint(v1.blueprint(inference, limits, health))
     app.register_blueprint(v2.blueprint(inference, limits, health, is_admin=lambda: False))
     app.register_blueprint(routes.blueprint(inference, health))
     app.register_blueprint(page.blueprint(settings))

@@ -30,7 +30,7 @@ MAX_TARGET_BYTES = 8_190  # of the request line, as common servers have it
 
 INLINE_BODY_BYTES = 8_192  # a JSON image has 3 kB; what is larger is decoded in a thread
 
-SLOW_PATH = "/explain"
+SLOW_ENDING = "explain"  # of a path: /explain, and :explain behind a model
 
 IDLE_SECONDS = 75.0  # longer than common proxies keep a connection to a server
 LINGER_SECONDS = 2.0  # for a refused client to stop sending and read why
@@ -320,7 +320,7 @@ def is_quick(environ: wsgi.Environ) -> bool:
     A picture is not: a kilobyte of PNG may hold megapixels. Nor is an explanation, which
     takes as long as a large batch.
     """
-    if environ["PATH_INFO"] == SLOW_PATH:
+    if environ["PATH_INFO"].endswith(SLOW_ENDING):
         return False
     is_picture = environ.get("CONTENT_TYPE", "").lower().startswith("image/")
     return not is_picture and len(environ["wsgi.input"].getbuffer()) <= INLINE_BODY_BYTES

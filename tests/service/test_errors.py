@@ -9,9 +9,10 @@ from werkzeug.test import TestResponse
 
 from service import errors, problems
 from tests.service.cases import BAD_REQUESTS, BadRequest
+from tests.service.cases_v1 import V1_CASES
 from tests.service.cases_v2 import V2_CASES
 
-ALL_CASES = [*BAD_REQUESTS, *V2_CASES]
+ALL_CASES = [*BAD_REQUESTS, *V1_CASES, *V2_CASES]
 NATIVE = [case for case in ALL_CASES if not case.in_protocol]
 PROTOCOL = [case for case in ALL_CASES if case.in_protocol]
 
