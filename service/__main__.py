@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from model import Classifier, ModelError, locate
+from service.keys import Keys
 from service.settings import Settings, SettingsError
 
 GUNICORN = ("-m", "gunicorn", "-c", "python:service.gunicorn_conf", "service.app:create_app()")
@@ -27,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         settings = Settings.from_env(os.environ)
+        Keys.of(settings)
         artifact = Classifier.load(locate(settings.model, settings.store)).artifact
     except (SettingsError, ModelError) as error:
         print(f"digits: cannot start: {error}", file=sys.stderr)

@@ -1,27 +1,35 @@
 """The application factory: all parts of the service are wired here, and nowhere else."""
 
 import os
-import re
 import time
-import uuid
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from model import Classifier, locate
-from service import codings, description, errors, page, problems, protocols, routes
+from service import (
+    codings,
+    correlation,
+    cors,
+    description,
+    errors,
+    page,
+    problems,
+    protocols,
+    routes,
+)
 from service.answers import JSON
 from service.health import Health
 from service.inference import Inference
+from service.keys import Keys
 from service.limits import Limits
+from service.logs import AccessLog, Answered
 from service.metrics import Metrics
 from service.protocols import native, v1, v2
 from service.settings import Settings
 from service.wsgi import REFUSAL
 
 INCOMPRESSIBLE = frozenset({"image/png"})
-
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def create_app(settings: Settings | None = None, classifier: Classifier | None = None) -> Flask:
@@ -30,6 +38,7 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     Raises SettingsError or ModelError: without a sound model there is no service.
     """
     settings = settings or Settings.from_env(os.environ)
+    keys = Keys.of(settings)
     began = time.perf_counter()
     classifier = classifier or Classifier.load(locate(settings.model, settings.store))
     metrics = Metrics()
@@ -44,20 +53,23 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     app.register_blueprint(routes.blueprint(inference, health))
     app.register_blueprint(page.blueprint(settings))
     app.register_blueprint(description.blueprint(settings))
-    _observe_requests(app, metrics)
+    _observe_requests(app, metrics, AccessLog(settings.log_level) if settings.access_log else None)
+    app.before_request(lambda: keys.check(request.environ))
     _answer_errors(app, metrics)
     app.after_request(_compress)
+    if settings.cors_origins:
+        cors.allow(app, settings.cors_origins)
     return app
 
 
-def _observe_requests(app: Flask, metrics: Metrics) -> None:
+def _observe_requests(app: Flask, metrics: Metrics, log: AccessLog | None) -> None:
     """Give every request an id and count it, whatever becomes of it."""
 
     @app.before_request
     def begin() -> None:
         g.began = time.perf_counter()
-        sent = request.headers.get("X-Request-ID", "")
-        g.request_id = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+        g.request_id = correlation.request_id(request.headers.get("X-Request-ID"))
+        g.trace = correlation.trace(request.headers.get("traceparent"))
         metrics.in_flight.inc()
         refusal = request.environ.get(REFUSAL)
         if refusal:
@@ -66,7 +78,11 @@ def _observe_requests(app: Flask, metrics: Metrics) -> None:
     @app.after_request
     def finish(response: Response) -> Response:
         route = request.url_rule.rule if request.url_rule else "none"
-        metrics.count_request(route, response.status_code, time.perf_counter() - g.began)
+        seconds = time.perf_counter() - g.began
+        metrics.count_request(route, response.status_code, seconds)
+        if log:
+            method, status = request.method, response.status_code
+            log.write(Answered(g.request_id, g.trace, method, route, status, seconds))
         response.headers["X-Request-ID"] = g.request_id
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
@@ -99,7 +115,9 @@ def _answer_errors(app: Flask, metrics: Metrics) -> None:
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
-        app.logger.error("request %s failed", g.request_id, exc_info=error)
+        app.logger.error(
+            "request %s of trace %s failed", g.request_id, g.trace.trace_id, exc_info=error
+        )
         metrics.count_refusal(problems.INTERNAL.code)
         if protocols.answers(request.path):
             return _plain(*problems.plain(None))

@@ -2,9 +2,8 @@
 
 llhttp (through httptools) does the parsing. A request is buffered completely,
 within its limits and its deadline, before the application sees any of it, so
-a slow client costs a buffer and never a thread. Small requests are answered
-at once on the loop; large bodies, pictures and explanations take long and go to a
-thread.
+a slow client costs a buffer and never a thread. What takes long goes to a thread
+(``dispatch.py``), as long as not too much is there already.
 """
 
 import asyncio
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, cast
 
 import httptools
 
-from service import errors, wsgi
+from service import dispatch, errors, wsgi
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -28,9 +27,12 @@ if TYPE_CHECKING:
 MAX_HEAD_BYTES = 32_768  # request line and header fields together
 MAX_TARGET_BYTES = 8_190  # of the request line, as common servers have it
 
-INLINE_BODY_BYTES = 8_192  # a JSON image has 3 kB; what is larger is decoded in a thread
+# What one client may have answered on the loop before others have their turn, and how
+# much of what it has sent is parsed at a time: hundreds of requests fit into a packet.
+TURN_ANSWERS = 16
+PIECE_BYTES = 4_096
 
-SLOW_ENDING = "explain"  # of a path: /explain, and :explain behind a model
+RETRY_SECONDS = 1  # most pictures and explanations take less
 
 IDLE_SECONDS = 75.0  # longer than common proxies keep a connection to a server
 LINGER_SECONDS = 2.0  # for a refused client to stop sending and read why
@@ -38,6 +40,7 @@ LINGER_SECONDS = 2.0  # for a refused client to stop sending and read why
 LINGER_NOT = struct.pack("ii", 1, 0)  # struct linger: on, for no time (socket(7))
 
 NEVER = float("inf")
+NOTHING = memoryview(b"")
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -49,7 +52,9 @@ class Server:
     application: "WSGIApplication"
     pool: ThreadPoolExecutor
     max_body_bytes: int
+    max_in_flight: int
     read_timeout: float
+    in_flight: int = 0  # requests in a thread or waiting for one, their bodies in memory
     connections: "set[Connection]" = field(default_factory=set)
     draining: bool = False
     date: str = ""
@@ -85,8 +90,9 @@ class Connection(asyncio.Protocol):
         self._server = server
         self._loop = loop
         self._parser = httptools.HttpRequestParser(self)
+        self._unparsed = NOTHING
         self._waiting: deque[Request] = deque()  # parsed, not yet answered
-        self._busy = False  # a thread is at work on the request before them
+        self._busy = False  # a thread is at work on the request before them, or others have a turn
         self._lingering = False  # what still arrives is thrown away
         self._half_closed = False  # the client will send no more
         self._deadline = 0.0
@@ -107,44 +113,73 @@ class Connection(asyncio.Protocol):
         """The connection is gone, whoever ended it."""
         self._server.connections.discard(self)
         self._waiting.clear()
+        self._unparsed = NOTHING
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, which calls the ``on_`` methods below."""
-        if self._lingering:
-            return
-        if not self._incoming.head_complete:
-            self._incoming.head_bytes += len(data)
-        self._feed(data)
-        if not self._incoming.head_complete and self._incoming.head_bytes > MAX_HEAD_BYTES:
-            self._refuse(
-                errors.HeaderTooLarge("headers", f"send headers of at most {MAX_HEAD_BYTES} bytes")
-            )
+        """Take what the client has sent; while anything is in the way, it is not read."""
+        if not self._lingering:
+            self._unparsed = memoryview(data)
+            self._go_on()
 
     def eof_received(self) -> bool:
         """The client will send no more; an answer under way is still delivered."""
         self._half_closed = True
         if self._incoming.begun:
             self._refuse(errors.IncompleteBody("body", "the request broke off; send all of it"))
+        self._go_on()
         return self._busy or bool(self._waiting)
 
     def pause_writing(self) -> None:
         """The client does not read its answers: take nothing more from it."""
-        self._transport.pause_reading()
         self._blocked_since = self._loop.time()
 
     def resume_writing(self) -> None:
         """The client reads again."""
         self._blocked_since = NEVER
-        if not self._busy:
-            self._transport.resume_reading()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Answer what was parsed and parse what was sent, until something is in the way."""
+        answered = 0
+        while self._blocked_since == NEVER and not (self._busy or self._transport.is_closing()):
+            if answered == TURN_ANSWERS:
+                self._busy = True
+                self._loop.call_soon(self._take_turn)
+            elif self._waiting:
+                self._answer(self._waiting.popleft())
+                answered += 1
+            elif self._unparsed:
+                self._parse_piece()
+            else:
+                self._transport.resume_reading()
+                return
+        self._transport.pause_reading()
+
+    def _take_turn(self) -> None:
+        """Others had their turn."""
+        self._busy = False
+        self._go_on()
 
     # -- the parser's side --------------------------------------------------
 
-    def _feed(self, data: bytes) -> None:
+    def _parse_piece(self) -> None:
+        """Feed the parser, which calls the ``on_`` methods below."""
+        piece, self._unparsed = self._unparsed[:PIECE_BYTES], self._unparsed[PIECE_BYTES:]
+        if not self._incoming.head_complete:
+            self._incoming.head_bytes += len(piece)
+        self._feed(piece)
+        if not self._incoming.head_complete and self._incoming.head_bytes > MAX_HEAD_BYTES:
+            self._refuse(
+                errors.HeaderTooLarge("headers", f"send headers of at most {MAX_HEAD_BYTES} bytes")
+            )
+        if self._lingering:
+            self._unparsed = NOTHING
+
+    def _feed(self, data: bytes | memoryview) -> None:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._decline_upgrade(rest=data[upgrade.args[0] :])
+            self._decline_upgrade(rest=bytes(data[upgrade.args[0] :]))
         except httptools.HttpParserError:
             self._refuse(self._framing_error())
 
@@ -212,51 +247,55 @@ class Connection(asyncio.Protocol):
     # -- requests and answers -----------------------------------------------
 
     def _finish(self, *, keep_alive: bool) -> None:
-        """Answer what was read; without ``keep_alive`` nothing after it is read."""
+        """Put what was read among what is to be answered.
+
+        Without ``keep_alive`` nothing after it is read.
+        """
         environ = self._environ()
         self._incoming = Incoming()
         self._deadline = self._loop.time() + IDLE_SECONDS
         self._lingering = not keep_alive
         self._waiting.append(Request(environ, keep_alive))
-        self._answer_waiting()
 
     def _refuse(self, error: errors.RequestError) -> None:
         """Let the application answer a request that could not be read."""
         if not self._lingering:
-            environ = self._environ() | {wsgi.REFUSAL: error, "wsgi.input": io.BytesIO()}
+            environ = _refused(self._environ(), error)
             self._lingering = True
             self._waiting.append(Request(environ, keep_alive=False))
-            self._answer_waiting()
 
     def _framing_error(self) -> errors.RequestError:
         if self._incoming.head_complete:
             return errors.IncompleteBody("body", "the body's chunks are malformed; correct them")
         return errors.MalformedRequest("request", "this is not HTTP/1.1; send a sound request")
 
-    def _answer_waiting(self) -> None:
-        while self._waiting and not self._busy:
-            request = self._waiting.popleft()
-            if is_quick(request.environ):
-                self._write(request, wsgi.call(self._server.application, request.environ))
-            else:
-                self._answer_in_thread(request)
+    def _answer(self, request: "Request") -> None:
+        server = self._server
+        if dispatch.is_quick(request.environ):
+            self._write(request, wsgi.call(server.application, request.environ))
+        elif server.in_flight < server.max_in_flight:
+            self._answer_in_thread(request)
+        else:
+            refused = _refused(request.environ, _overloaded())
+            self._write(request, wsgi.call(server.application, refused))
 
     def _answer_in_thread(self, request: "Request") -> None:
         self._busy = True
-        self._transport.pause_reading()
+        self._server.in_flight += 1
         application, pool = self._server.application, self._server.pool
         job = self._loop.run_in_executor(pool, wsgi.call, application, request.environ)
         job.add_done_callback(partial(self._thread_done, request))
 
     def _thread_done(self, request: "Request", done: "asyncio.Future[wsgi.Response]") -> None:
         self._busy = False
+        self._server.in_flight -= 1
         if not self._transport.is_closing():
-            self._transport.resume_reading()
             self._write(request, done.result())
-            self._answer_waiting()
+            self._go_on()
 
     def _write(self, request: "Request", response: wsgi.Response) -> None:
-        last = not self._waiting and (self._server.draining or self._half_closed)
+        more = self._waiting or self._unparsed
+        last = not more and (self._server.draining or self._half_closed)
         keep_alive = request.keep_alive and not last
         lines = [f"HTTP/1.1 {response.status}", f"Date: {self._server.date}"]
         lines += [f"{name}: {value}" for name, value in response.headers]
@@ -299,6 +338,7 @@ class Connection(asyncio.Protocol):
             self._refuse(
                 errors.ReadTimeout("request", "the request took too long; send it at once")
             )
+            self._go_on()
         else:
             self._transport.abort()
 
@@ -310,20 +350,22 @@ class Connection(asyncio.Protocol):
 
     def close_if_idle(self) -> None:
         """Close the connection unless a request is being read or answered."""
-        if not (self._busy or self._incoming.begun or self._waiting or self._lingering):
+        under_way = self._waiting or self._unparsed or self._incoming.begun
+        if not (self._busy or under_way or self._lingering):
             self._transport.close()
 
 
-def is_quick(environ: wsgi.Environ) -> bool:
-    """Whether a request is answered in less time than a thread takes to be woken, or nearly.
+def _refused(environ: wsgi.Environ, error: errors.RequestError) -> wsgi.Environ:
+    """The request for which the application finds an error instead of a body."""
+    return environ | {wsgi.REFUSAL: error, "wsgi.input": io.BytesIO()}
 
-    A picture is not: a kilobyte of PNG may hold megapixels. Nor is an explanation, which
-    takes as long as a large batch.
-    """
-    if environ["PATH_INFO"].endswith(SLOW_ENDING):
-        return False
-    is_picture = environ.get("CONTENT_TYPE", "").lower().startswith("image/")
-    return not is_picture and len(environ["wsgi.input"].getbuffer()) <= INLINE_BODY_BYTES
+
+def _overloaded() -> errors.Overloaded:
+    return errors.Overloaded(
+        "request",
+        "the service has as much work as it takes on at once; try again after a while",
+        {"Retry-After": str(RETRY_SECONDS)},
+    )
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,8 @@ def printable(key: str) -> str:
 def _parse_carefully(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
     """What the standard library makes of a body, NaN and infinities included."""
     try:
-        return json.loads(body, object_pairs_hook=_without_duplicates)
+        # Of bytes it would guess the encoding, and take UTF-16 and UTF-32 as well.
+        return json.loads(body.decode("utf-8-sig"), object_pairs_hook=_without_duplicates)
     except RecursionError:
         raise errors.NestedTooDeeply(
             "body", "the lists are nested too deeply; send pixels in rows at most"

@@ -332,7 +332,7 @@ class NotFound(RouteError):
 
 
 class UnknownModel(RouteError):
-    """No model of this name is served."""
+    """No model of this name."""
 
 
 class UnknownModelVersion(RouteError):

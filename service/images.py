@@ -51,7 +51,8 @@ def decode(
 ) -> NDArray[np.uint8]:
     """One picture as a greyscale array (H, W) uint8, upright, on opaque ground.
 
-    content_type: what it is said to be; where nothing is said, its first bytes tell.
+    content_type: what it is said to be, which its first bytes have to bear out; where
+    nothing is said, they tell.
     field: what the client calls it. Of an animation, the first frame. The size is
     checked as soon as the header is read, before any pixel is decoded. Raises
     UnreadableImage or ImageTooLarge.
@@ -63,6 +64,8 @@ def decode(
             field, f"{field} is no picture that is read here; send one of {names}"
         )
     name = FORMATS[content_type]
+    if recognized(file) != content_type:  # dispatch.py knows pictures in text by this, too
+        raise _unreadable(field, name)
     limit = min(max_pixels, Image.MAX_IMAGE_PIXELS or max_pixels)  # Pillow only warns of its own
     try:
         picture = containers.CUTS[name](file)
@@ -76,11 +79,15 @@ def decode(
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large(field, "more pixels than any picture", limit) from None
     except Exception:  # noqa: BLE001 - decoders raise whatever they trip over in hostile bytes
-        raise UnreadableImage(
-            field, f"{field} is not a whole {name} image; send one, or correct its type"
-        ) from None
+        raise _unreadable(field, name) from None
     turn = UPRIGHT.get(picture.orientation)
     return np.asarray(shades if turn is None else shades.transpose(turn))
+
+
+def _unreadable(field: str, name: str) -> UnreadableImage:
+    return UnreadableImage(
+        field, f"{field} is not a whole {name} image; send one, or correct its type"
+    )
 
 
 def _check_size(field: str, width: int, height: int, max_pixels: int) -> None:

@@ -4,10 +4,11 @@ The environment name of a field is ``DIGITS_`` and the field's name in capitals.
 """
 
 import dataclasses
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 PREFIX = "DIGITS_"
 
@@ -20,6 +21,19 @@ METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
+# What can be sent as a token of RFC 6750, and be told apart in a list.
+KEY = re.compile(r"[!-+\--~]{16,}")
+KEY_RULE = "at least 16 characters of printable ASCII, no space or comma among them"
+
+# As browsers write it in the header Origin (RFC 6454, section 6.2), which is compared as a text.
+ORIGIN = re.compile(
+    r"(?!http:.*:80$|https:.*:443$)"
+    r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?"
+)
+ANY_ORIGIN = "*"
+
+Words: TypeAlias = tuple[str, ...] | None
+
 
 class SettingsError(Exception):
     """A setting that is unknown or has an impossible value; the message names it."""
@@ -31,6 +45,10 @@ def _setting(default: Any, meaning: str, low: int = 0, high: int = 0) -> Any:  #
     )
 
 
+def _secret(meaning: str) -> Any:  # noqa: ANN401 - a field of any type
+    return dataclasses.field(default=None, repr=False, metadata={"meaning": meaning})
+
+
 @dataclass(frozen=True)
 class Settings:
     """All settings of the service. ``from_env`` reads them; the README's table lists them."""
@@ -39,6 +57,9 @@ class Settings:
     port: int = _setting(8000, "port to listen on", 1, 65_535)
     workers: int = _setting(2, "worker processes", 1, 256)
     threads: int = _setting(4, "threads in each worker, for what takes long", 1, 256)
+    max_in_flight: int = _setting(
+        64, "most requests of a worker in threads or waiting for one", 1, 65_536
+    )
     model: Path | None = _setting(None, "artifact file to serve; goes before the store")
     store: Path | None = _setting(None, "directory of versions whose champion is served")
     max_body_bytes: int = _setting(8 * 2**20, "largest request body", 1_024, 2**30)
@@ -50,12 +71,24 @@ class Settings:
         None, "directory of the workers' metrics files, emptied at start; default: a temporary one"
     )
     log_level: str = _setting("info", f"one of {', '.join(LOG_LEVELS)}")
+    access_log: int = _setting(0, "1 for a line of JSON in the log for each request", 0, 1)
+    api_keys: Words = _secret("keys that open the service, with commas between them")
+    api_keys_file: Path | None = _setting(None, "file of such keys, one a line, read when changed")
+    admin_token: str | None = _secret("key of administrators")
+    admin_token_file: Path | None = _setting(None, "file of such keys, one a line")
+    cors_origins: Words = _setting(None, "origins whose pages may ask, or * for all")
 
     def __post_init__(self) -> None:
         if self.log_level not in LOG_LEVELS:
             raise SettingsError(
                 f"DIGITS_LOG_LEVEL is {self.log_level!r}; set one of {', '.join(LOG_LEVELS)}"
             )
+        if self.api_keys is not None:
+            check_keys("DIGITS_API_KEYS", self.api_keys)
+        if self.admin_token is not None:
+            check_keys("DIGITS_ADMIN_TOKEN", [self.admin_token])
+        if self.cors_origins is not None:
+            _check_origins(self.cors_origins)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -81,4 +114,26 @@ def _parse(name: str, text: str, field: dataclasses.Field[Any]) -> object:
         if not (text.isascii() and text.isdecimal() and low <= int(text) <= high):
             raise SettingsError(f"{name} is {text!r}; set an integer from {low} to {high}")
         return int(text)
-    return text if field.type is str else Path(text)
+    if field.type == Words:
+        return tuple(word.strip() for word in text.split(",") if word.strip())
+    return Path(text) if field.type == Path | None else text
+
+
+def check_keys(where: str, keys: Sequence[str]) -> None:
+    """Raise SettingsError unless there are keys, all of them hard to guess; none is told."""
+    if not keys:
+        raise SettingsError(f"{where} has no key; add one of {KEY_RULE}")
+    for number, key in enumerate(keys, 1):
+        if not KEY.fullmatch(key):
+            raise SettingsError(f"{where}: key {number} is none; a key has {KEY_RULE}")
+
+
+def _check_origins(origins: Sequence[str]) -> None:
+    if origins == (ANY_ORIGIN,):
+        return
+    for origin in origins or [""]:
+        if not ORIGIN.fullmatch(origin):
+            raise SettingsError(
+                f"DIGITS_CORS_ORIGINS: {origin!r} is no origin as browsers send it; set * alone, "
+                "or a list as in https://example.org,http://localhost:3000"
+            )

@@ -61,7 +61,13 @@ class EventLoopWorker(Worker):
             loop.add_signal_handler(number, partial(os._exit, 0))
         settings = Settings.from_env(os.environ)
         with ThreadPoolExecutor(settings.threads) as pool:
-            server = Server(self.wsgi, pool, settings.max_body_bytes, settings.read_timeout)
+            server = Server(
+                self.wsgi,
+                pool,
+                settings.max_body_bytes,
+                settings.max_in_flight,
+                settings.read_timeout,
+            )
             server.tick()
             factory = partial(Connection, server, loop)
             doors = [listener.sock.dup() for listener in self.sockets]

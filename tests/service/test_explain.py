@@ -14,8 +14,7 @@ from PIL import Image, ImageFont
 from model import Artifact, Classifier, Explanation
 from model.classifier import Reason
 from model.frame import Finding, Frame, Step
-from service import answers, pictures, wsgi
-from service.connection import is_quick
+from service import answers, pictures
 from tests.helpers import ROOT, table
 from tests.service.cases import JSON, PNG, pixels_json, png
 from tests.service.test_metrics import samples
@@ -237,33 +236,3 @@ def test_an_explanation_is_counted_as_a_request_and_not_as_a_prediction(
     for name in ("predictions_total", "rejected_total", "confidence_count", "batch_size_count"):
         found = {key: value for key, value in after.items() if key[0] == f"digits_{name}"}
         assert found == {key: before[key] for key in found}
-
-
-def environ(target: bytes, body: bytes, kind: str = "application/json") -> wsgi.Environ:
-    return wsgi.environment(
-        method="POST",
-        target=target,
-        version="1.1",
-        headers={"CONTENT_TYPE": kind},
-        body=body,
-        client=("127.0.0.1", 1),
-        server=("127.0.0.1", 2),
-    )
-
-
-@table(
-    "target, kind, size, quick",
-    {
-        "a small prediction": (b"/predict", "application/json", 8192, True),
-        "a large one": (b"/predict", "application/json", 8193, False),
-        "a picture": (b"/predict", "image/png", 10, False),
-        "an explanation": (b"/explain", "application/json", 10, False),
-        "with a query": (b"/explain?format=png", "application/json", 10, False),
-        "in absolute form": (b"http://digits/explain", "application/json", 10, False),
-        "percent-encoded": (b"/%65xplain", "application/json", 10, False),
-    },
-)
-def test_what_takes_long_is_answered_by_a_thread(
-    target: bytes, kind: str, size: int, *, quick: bool
-) -> None:
-    assert is_quick(environ(target, b" " * size, kind)) == quick

@@ -1,0 +1,41 @@
+"""What a request is called: in its answer, in the log, and among the services it came through."""
+
+import os
+import re
+from dataclasses import dataclass
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+# W3C Trace Context level 1, section 3.2: version, trace-id, parent-id and flags. A later
+# version may have more behind a further dash.
+TRACEPARENT = re.compile(
+    r"(?!ff)(?P<version>[0-9a-f]{2})"
+    r"-(?!0{32})(?P<trace_id>[0-9a-f]{32})"
+    r"-(?!0{16})(?P<parent_id>[0-9a-f]{16})"
+    r"-[0-9a-f]{2}(?P<more>-.*)?"
+)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Where a request stands in its trace; without a parent the trace begins here."""
+
+    trace_id: str  # 32 hexadecimal digits
+    parent_id: str | None  # 16 of them
+
+
+def request_id(sent: str | None) -> str:
+    """The id that a client has ``sent``, where it can be one, or a new one."""
+    return sent if sent and REQUEST_ID.fullmatch(sent) else _random_id()
+
+
+def trace(traceparent: str | None) -> Trace:
+    """The trace that a header ``traceparent`` names, where it is valid, or a new one."""
+    match = TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    if match is None or (match["version"] == "00" and match["more"] is not None):
+        return Trace(_random_id(), None)
+    return Trace(match["trace_id"], match["parent_id"])
+
+
+def _random_id() -> str:
+    return os.urandom(16).hex()

@@ -1,0 +1,73 @@
+"""What is answered on the event loop, and what in a thread.
+
+On the loop goes what takes less time than a thread takes to be woken, or nearly:
+meanwhile all others wait. A request is judged by its head and by a look over its
+body, in a few microseconds; what may be a picture goes to a thread, since 34 bytes
+of WebP may hold megapixels.
+"""
+
+from service import wsgi
+
+INLINE_BODY_BYTES = 8_192  # a JSON image has 3 kB; what is larger is decoded in a thread
+
+# Answered at once whatever comes with them, and never refused for too much work.
+URGENT = frozenset({"/livez", "/readyz", "/healthz", "/health", "/metrics"})
+URGENT_BELOW = "/v2/health/"
+
+SLOW_ENDING = "explain"  # /explain, and :explain behind a model: as long as a large batch
+SLOW_BEGINNINGS = ("/openapi.json", "/docs")  # the first one reads the whole description
+
+PICTURE_TYPES = ("image/", "multipart/")
+
+# How a picture begins in base64, of each of images.SIGNATURES, and by a letter of it that
+# is rare among numbers: to look for that alone takes a tenth of the time.
+TEXT_SIGNATURES = {
+    b"V": b"iVBORw0KGgo",
+    b"/": b"/9j/",
+    b"U": b"UklGR",
+    b"Q": b"Qk",
+    b"R": b"R0lGOD",
+}
+
+# Version 2 of the inference protocol has tensors of files and of numbers behind a JSON head.
+PROTOCOL = "/v2/"
+FILES = b'"BYTES"'
+HEAD_LENGTH = "HTTP_INFERENCE_HEADER_CONTENT_LENGTH"
+RAW_IMAGES = frozenset({784, 4 * 784})  # bytes of one image of uint8, and of float32
+
+
+def is_quick(environ: wsgi.Environ) -> bool:
+    """Whether the request of a WSGI environment, its body in ``io.BytesIO``, goes on the loop."""
+    path = environ["PATH_INFO"]
+    if wsgi.REFUSAL in environ or path in URGENT or path.startswith(URGENT_BELOW):
+        return True
+    body = environ["wsgi.input"].getvalue()
+    if path.endswith(SLOW_ENDING) or path.startswith(SLOW_BEGINNINGS):
+        return False
+    return not body or (len(body) <= INLINE_BODY_BYTES and not _may_hold_picture(environ, body))
+
+
+def _may_hold_picture(environ: wsgi.Environ, body: bytes) -> bool:
+    if "HTTP_CONTENT_ENCODING" in environ:
+        return True
+    if environ.get("CONTENT_TYPE", "").strip().lower().startswith(PICTURE_TYPES):
+        return True
+    if HEAD_LENGTH in environ and environ["PATH_INFO"].startswith(PROTOCOL):
+        return _may_be_files(environ[HEAD_LENGTH], body)
+    return _may_quote_picture(body)
+
+
+def _may_be_files(head_length: str, body: bytes) -> bool:
+    """Whether a binary request may have files for tensors; without a head the body is one."""
+    if head_length.strip("0"):  # a head, whose words may be written by their code points
+        return FILES in body or b"\\u" in body
+    from service.images import recognized  # noqa: PLC0415 - the master has no use for Pillow
+
+    return len(body) not in RAW_IMAGES or recognized(body) is not None
+
+
+def _may_quote_picture(body: bytes) -> bool:
+    """Whether a text may hold a picture in base64, plainly or behind a backslash."""
+    return b"\\" in body or any(
+        letter in body and signature in body for letter, signature in TEXT_SIGNATURES.items()
+    )
