@@ -49,7 +49,9 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     inference, limits = Inference(classifier, metrics), Limits.of(settings)
     app.register_blueprint(native.blueprint(inference, limits))
     app.register_blueprint(v1.blueprint(inference, limits, health))
-    app.register_blueprint(v2.blueprint(inference, limits, health, is_admin=lambda: False))
+    app.register_blueprint(
+        v2.blueprint(inference, limits, health, is_admin=lambda: keys.is_admin(request.environ))
+    )
     app.register_blueprint(routes.blueprint(inference, health))
     app.register_blueprint(page.blueprint(settings))
     app.register_blueprint(description.blueprint(settings))

@@ -11,12 +11,10 @@ from flask.testing import FlaskClient
 
 from model import Artifact, Classifier
 from service.app import create_app
-from service.connection import is_quick
 from service.settings import Settings
 from tests.helpers import table
 from tests.service.cases import JSON, pixels_json, png
 from tests.service.cases_v1 import EXPLAIN, PREDICT, b64
-from tests.service.test_explain import environ
 from tests.service.test_metrics import samples
 from tests.service.test_predict import FRAME
 
@@ -182,8 +180,3 @@ def test_predictions_are_counted_below_one_route(client: FlaskClient) -> None:
     assert after["digits_requests_total", route, "200"] == 1
     size = ("digits_batch_size_sum",)
     assert after[size] == before[size] + 2
-
-
-def test_an_explanation_is_answered_by_a_thread() -> None:
-    assert not is_quick(environ(EXPLAIN.encode(), b"{}"))
-    assert is_quick(environ(PREDICT.encode(), b"{}"))
