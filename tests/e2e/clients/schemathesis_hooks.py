@@ -7,7 +7,7 @@ import base64
 import io
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,7 @@ schemathesis.openapi.format(
 @schemathesis.deserializer("text/csv", "application/x-ndjson", BINARY, "image/png")
 def as_text(_context: schemathesis.DeserializationContext, response: schemathesis.Response) -> str:
     """Tables and lines are held to the patterns of their schemas; bytes have none."""
-    return response.content.decode("latin-1")
+    return str(response.content, "latin-1")
 
 
 # -- rules beyond the schema -----------------------------------------------------
