@@ -9,7 +9,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from model import Classifier, locate
-from service import errors, page, routes
+from service import description, errors, page, routes
 from service.ahead import Ahead, ways
 from service.cors import Cors
 from service.exchange import Endpoint, Exchange, Reply
@@ -58,6 +58,7 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     app.register_blueprint(v2.blueprint(inference, limits, health, _asks_as_admin(keys)))
     app.register_blueprint(routes.blueprint(inference, health))
     app.register_blueprint(page.blueprint(settings))
+    app.register_blueprint(description.blueprint(settings))
     served = {"name": MODEL_NAME, "version": str(artifact.version)}
     app.wsgi_app = Ahead(app.wsgi_app, exchange, ways(endpoints, served))  # type: ignore[method-assign] # as Flask's documentation has it
     return app

@@ -30,7 +30,9 @@ def parse_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return _parse_carefully(body)
+        document = _parse_carefully(body)
+        _check_characters(document, body)
+        return document
     holds_one_key = body.count(b'"') <= 2  # noqa: PLR2004 - a string has two quotes
     return document if holds_one_key else _parse_carefully(body)
 
@@ -86,6 +88,17 @@ def _parse_carefully(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
         ) from None
     except ValueError:  # not UTF-8, or an integer of thousands of digits
         raise errors.InvalidJSON("body", "the body is not JSON in UTF-8; correct it") from None
+
+
+def _check_characters(document: object, body: bytes) -> None:
+    """Raise InvalidJSON for half a character, which cannot be written down again."""
+    if b"\\u" in body:
+        try:
+            json.dumps(document, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise errors.InvalidJSON(
+                "body", "the body has half of a pair of surrogates; send both, or the character"
+            ) from None
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,14 +1,19 @@
 """The page to draw a digit on: one document, and the files that it is made of."""
 
+from pathlib import Path
+
 from flask import Blueprint, Flask, Response, current_app, render_template, request
 
+from service import browser
 from service.images import FORMATS
 from service.settings import Settings
 
 ALIVE = b'{"status":"alive"}'
 
+FILES = Path(__file__).parent / "static"
+
 # Nothing but this server's own files, and pictures that the page made itself; no script or style
-# within the document, no frame around it (Content Security Policy Level 3).
+# within the document, no frame around it.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -19,12 +24,9 @@ FEEDBACK = "/feedback"
 
 
 def blueprint(settings: Settings) -> Blueprint:
-    """``GET /``, and below ``/static/`` what the page loads.
-
-    Every file is checked for a newer one at each visit, by its ETag: what was
-    installed with this server is what its page runs.
-    """
-    page = Blueprint("page", __name__, static_folder="static", template_folder="templates")
+    """``GET /``, and below ``/static/`` what the page loads."""
+    page = Blueprint("page", __name__, template_folder="templates")
+    page.after_request(browser.under(POLICY))
 
     @page.get("/")
     def index() -> Response:
@@ -38,18 +40,13 @@ def blueprint(settings: Settings) -> Blueprint:
                 max_pixels=settings.max_image_pixels,
                 takes_feedback=_has_route(current_app, FEEDBACK),
             )
-            response = Response(document, content_type="text/html; charset=utf-8")
-            response.cache_control.no_cache = True
-            response.add_etag()
+            response = browser.kept(Response(document, content_type="text/html; charset=utf-8"))
         response.vary.add("Accept")
-        response.make_conditional(request)
         return response
 
-    @page.after_request
-    def guard(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = POLICY
-        response.headers["Referrer-Policy"] = "no-referrer"
-        return response
+    @page.get("/static/<path:filename>")
+    def static(filename: str) -> Response:
+        return browser.file(FILES, filename)
 
     return page
 

@@ -24,6 +24,7 @@ ALLOWED = {
         "gunicorn",
         "httptools",
         "uvloop",
+        "yaml",
         "_typeshed",
     },
 }

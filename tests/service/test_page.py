@@ -9,6 +9,7 @@ from flask import Blueprint, Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from service.description import SOURCE
 from service.images import FORMATS
 from tests.helpers import ROOT, table
 from tests.service.cases import MAX_BODY_BYTES, MAX_IMAGE_PIXELS
@@ -135,7 +136,9 @@ def test_every_file_of_the_page_is_installed_with_the_service() -> None:
     installed = {path for pattern in patterns for path in (ROOT / "service").glob(pattern)}
     for folder in ("static", "templates"):
         assert installed >= set((ROOT / "service" / folder).rglob("*"))
-    assert {path.name for path in (ROOT / "service/static").iterdir()} == TYPES.keys()
+    assert SOURCE in installed
+    static = {path.name for path in (ROOT / "service/static").iterdir()}
+    assert static == {*TYPES, "docs.js"}  # of which one is for /docs
 
 
 @pytest.mark.parametrize("path", ["/", *(f"/static/{name}" for name in TYPES)])
