@@ -13,7 +13,7 @@ UV := .venv/uv/bin/uv pip compile --upgrade --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate --quiet pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-browser test-recipes screenshots check data train reproduce bench \
+.PHONY: help serve test test-browser test-clients test-recipes screenshots check data train reproduce bench \
 	bench-service bench-engine bench-training lock clean
 
 help: ## show this list
@@ -36,6 +36,9 @@ test-browser: .venv/test.stamp .venv/browser.stamp ## the page in a browser; nee
 
 screenshots: .venv/test.stamp .venv/browser.stamp ## pictures of the page in build/screenshots; needs chromium
 	$(BIN)/python -m tests.browser.screenshots
+
+test-clients: .venv/clients/stamp ## tritonclient, kserve and Schemathesis against the running service
+	.venv/clients/bin/python -m pytest tests/e2e/clients
 
 test-recipes: .venv/test.stamp ## train mlp twice on MNIST: same bytes; measure the champion on every set again (4 min)
 	$(BIN)/python -m pytest tests/recipes
@@ -68,6 +71,12 @@ bench-engine: .venv/test.stamp .venv/bench.stamp ## the engine beside ONNX Runti
 bench-training: .venv/test.stamp .venv/bench.stamp ## training beside PyTorch; writes build/bench/training.json
 	$(BIN)/python -m tests.bench.training
 
+# Clients of other servers have an environment of their own, as their users do.
+.venv/clients/stamp: requirements/clients.txt | .venv/test.stamp
+	$(BIN)/python -m venv .venv/clients
+	.venv/clients/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 # PyTorch has an environment of its own: nothing else here needs it.
 .venv/bench.stamp: requirements/bench.txt | .venv/test.stamp
 	$(BIN)/python -m venv .venv/bench
@@ -80,6 +89,7 @@ lock: ## choose newer versions for requirements/*.txt
 	$(UV) --extra train -o requirements/train.txt
 	$(UV) --extra test -o requirements/test.txt
 	$(UV) --extra browser -o requirements/browser.txt
+	$(UV) --extra clients -o requirements/clients.txt
 
 clean: ## remove everything that was made here
 	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -96,12 +96,16 @@ def as_csv(
 
 def explanation(artifact: Artifact, why: Explanation, request_id: str) -> bytes:
     """The answer to one image, with what the model saw and what made its answer, as JSON."""
-    grounds = {
+    return orjson.dumps(_document(artifact, [why.prediction], request_id, Wanted()) | grounds(why))
+
+
+def grounds(why: Explanation) -> dict[str, Any]:
+    """What the model saw, and what made its answer."""
+    return {
         "frame": why.frame.pixels.tolist(),
         "importance": np.round(why.importance.astype(np.float64), IMPORTANCE_DIGITS).tolist(),
         "steps": [{"name": step.name, "did": step.did} for step in why.frame.steps],
     }
-    return orjson.dumps(_document(artifact, [why.prediction], request_id, Wanted()) | grounds)
 
 
 def _document(

@@ -1,6 +1,6 @@
 """The images of one request, and what each of them is called in it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from model.architecture import FRAME_SIDE
 from service import errors
+from service.documents import kind
 
 Image: TypeAlias = NDArray[np.uint8]
 
@@ -32,6 +33,20 @@ class Batch:
 def place(field: str, index: int) -> str:
     """What the client calls one item of a list."""
     return f"{field}[{index}]"
+
+
+def from_list(
+    value: object, field: str, max_batch: int, read: Callable[[object, str], Image]
+) -> Batch:
+    """A JSON list as images, of which ``read`` makes each from its item and what it is called.
+
+    Raises WrongType, BatchError or what ``read`` raises.
+    """
+    if not isinstance(value, list):
+        raise errors.WrongType(field, f"{field} is {kind(value)}; send a list of images")
+    check_count(len(value), field, max_batch)
+    images = [read(item, place(field, index)) for index, item in enumerate(value)]
+    return Batch(images, field, several=True)
 
 
 def check_count(count: int, field: str, max_batch: int) -> None:

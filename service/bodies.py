@@ -7,8 +7,8 @@ from typing import TypeAlias
 import numpy as np
 
 from service import embedded, errors, images, multipart, npy, pixels
-from service.batches import Batch, Image, check_count, place
-from service.documents import kind, parse_object, printable
+from service.batches import Batch, Image, check_count, from_list
+from service.documents import only_one, parse_object, printable
 from service.limits import Limits
 from service.negotiation import media_type
 
@@ -39,24 +39,13 @@ def _json(body: bytes, _parameters: Mapping[str, str], limits: Limits) -> Batch:
     document = parse_object(body, EXPECTED)
     for name in document.keys() - set(JSON_FIELDS):
         raise errors.UnknownField(printable(name), f"the field is not known; {EXPECTED}")
-    given = [name for name in JSON_FIELDS if name in document]
-    if not given:
-        raise errors.MissingField("pixels", f"there is nothing to read; {EXPECTED}")
-    if len(given) > 1:
-        raise errors.AmbiguousBody(
-            given[-1], f"{' and '.join(given)} are there together; send one of them"
-        )
-    [field] = given
+    field = only_one(document, JSON_FIELDS, EXPECTED)
     value = document[field]
     if field == "pixels":
         return Batch([pixels.from_list(value, field)], field)
     if field == "image":
         return Batch([embedded.picture(value, field, limits.max_image_pixels)], field)
-    if not isinstance(value, list):
-        raise errors.WrongType(field, f"{field} is {kind(value)}; send a list of images")
-    check_count(len(value), field, limits.max_batch)
-    instances = [_instance(item, place(field, index), limits) for index, item in enumerate(value)]
-    return Batch(instances, field, several=True)
+    return from_list(value, field, limits.max_batch, partial(_instance, limits=limits))
 
 
 def _instance(value: object, field: str, limits: Limits) -> Image:

@@ -1,6 +1,7 @@
 """JSON documents: bytes to values, so strictly that nothing is lost without a word."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -35,11 +36,28 @@ def parse_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def parse_object(body: bytes, expected: str) -> dict[str, Any]:
-    """A JSON object; ``expected`` tells who sends something else what to send."""
+    """A JSON object; ``expected`` tells who sends something else what to send.
+
+    Raises EmptyBody or JSONError.
+    """
+    if not body:
+        raise errors.EmptyBody("body", f"the body is empty; {expected}")
     document = parse_json(body)
     if not isinstance(document, dict):
         raise errors.WrongType("body", f"the body is {kind(document)}; {expected}")
     return document
+
+
+def only_one(document: dict[str, Any], names: Sequence[str], expected: str) -> str:
+    """The one of ``names`` that an object has; raises MissingField or AmbiguousBody."""
+    given = [name for name in names if name in document]
+    if not given:
+        raise errors.MissingField(names[0], f"there is nothing to read; {expected}")
+    if len(given) > 1:
+        raise errors.AmbiguousBody(
+            given[-1], f"{' and '.join(given)} are there together; send one of them"
+        )
+    return given[0]
 
 
 def kind(value: object) -> str:

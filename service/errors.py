@@ -32,6 +32,13 @@ RequestError
 │   ├── InvalidNpy
 │   ├── WrongDtype
 │   └── WrongShape
+├── TensorError             tensors of the Open Inference Protocol
+│   ├── UnknownTensor
+│   ├── RepeatedOutput
+│   ├── WrongDatatype
+│   ├── WrongDataSize
+│   ├── WrongHeaderLength
+│   └── WrongClassification
 ├── BatchError
 │   ├── EmptyBatch
 │   ├── BatchTooLarge
@@ -55,7 +62,9 @@ RequestError
 │   └── TargetTooLong
 └── RouteError              the address
     ├── NotFound
+    ├── UnknownModel
     ├── UnknownModelVersion
+    ├── OnlyModel
     └── MethodNotAllowed
 
 Every message names the field and says what to send instead. None holds a
@@ -202,6 +211,34 @@ class WrongShape(ArrayError):
     """An array of a shape that is no images."""
 
 
+class TensorError(RequestError):
+    """A tensor of the Open Inference Protocol: what is said of it, and its bytes."""
+
+
+class UnknownTensor(TensorError):
+    """The model has no input, or no output, of this name."""
+
+
+class RepeatedOutput(TensorError):
+    """An output is asked for twice."""
+
+
+class WrongDatatype(TensorError):
+    """A datatype that the input does not have, or a value that its datatype does not have."""
+
+
+class WrongDataSize(TensorError):
+    """More or fewer values or bytes than the tensor's shape has, or than are said to be there."""
+
+
+class WrongHeaderLength(TensorError):
+    """What is said to be the length of the JSON in front of the tensors cannot be."""
+
+
+class WrongClassification(TensorError):
+    """Classes are asked of an output that has none, or more of them than there are."""
+
+
 class BatchError(RequestError):
     """The number of images."""
 
@@ -294,8 +331,16 @@ class NotFound(RouteError):
     """Nothing is here."""
 
 
+class UnknownModel(RouteError):
+    """No model of this name."""
+
+
 class UnknownModelVersion(RouteError):
     """No model of this version is loaded."""
+
+
+class OnlyModel(RouteError):
+    """The model to be unloaded is all that is served."""
 
 
 class MethodNotAllowed(RouteError):

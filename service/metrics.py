@@ -8,7 +8,8 @@ counters never go backwards and the number of files stays bounded.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client import (
@@ -43,6 +44,23 @@ def write_under_slot(slot: int) -> None:
 def forget_gauges(slot: int, directory: Path) -> None:
     """Drop the live gauges of a worker that has ended; its counters stay."""
     multiprocess.mark_process_dead(slot, str(directory))
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What was predicted since the start, by all workers together.
+
+    requests and images that were answered; seconds they took, by each of ``STAGES``;
+    requests to predict that failed, and the seconds these took; when the last one was
+    answered, in Unix time, 0 before the first.
+    """
+
+    requests: int
+    images: int
+    seconds: Mapping[str, float]
+    failures: int
+    failure_seconds: float
+    last_inference: float
 
 
 class Metrics:
@@ -85,6 +103,12 @@ class Metrics:
             "digits_stage_duration_seconds",
             "Time of a request in each stage of the pipeline",
             ["stage"],
+            buckets=DURATION_BUCKETS,
+            registry=registry,
+        )
+        self.failures = Histogram(
+            "digits_failure_duration_seconds",
+            "Time of a request to predict that was not answered with a prediction",
             buckets=DURATION_BUCKETS,
             registry=registry,
         )
@@ -131,6 +155,10 @@ class Metrics:
             self.stages.labels(stage).observe(taken)
         self.last_inference.set_to_current_time()
 
+    def count_failure(self, seconds: float) -> None:
+        """Record a request to predict that failed after this time, by whose fault ever."""
+        self.failures.observe(seconds)
+
     def count_refusal(self, code: str) -> None:
         """Record a request that was refused; ``code`` is of the error table."""
         self.refused.labels(code).inc()
@@ -147,9 +175,31 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """Everything in the Prometheus text format, of all workers together."""
+        return generate_latest(self._all_workers())
+
+    def totals(self) -> Totals:
+        """What was predicted, of all workers together."""
+        families = self._all_workers().collect()
+        values = {
+            (sample.name, *sample.labels.values()): sample.value
+            for family in families
+            for sample in family.samples
+        }
+        stage = "digits_stage_duration_seconds_sum"
+        return Totals(
+            requests=int(values["digits_batch_size_count",]),
+            images=int(values["digits_batch_size_sum",]),
+            seconds={name: values.get((stage, name), 0.0) for name in STAGES},
+            failures=int(values["digits_failure_duration_seconds_count",]),
+            failure_seconds=values["digits_failure_duration_seconds_sum",],
+            last_inference=values["digits_last_inference_timestamp_seconds",],
+        )
+
+    def _all_workers(self) -> CollectorRegistry:
+        """A registry with the values of every worker."""
         directory = os.environ.get(METRICS_VARIABLE)
         if directory is None:
-            return generate_latest(self.registry)
+            return self.registry
         together = CollectorRegistry()
         multiprocess.MultiProcessCollector(together, directory)
-        return generate_latest(together)
+        return together

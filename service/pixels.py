@@ -79,6 +79,19 @@ def from_array(array: NDArray[Any], field: str) -> list[Image]:
     return list(scaled.reshape(-1, FRAME_SIDE, FRAME_SIDE))
 
 
+def fault_of(value: object, here: str) -> errors.PixelError | None:
+    """What is wrong with a pixel that the client calls ``here``, None for a number of 0-255."""
+    if type(value) is not int and type(value) is not float:
+        return errors.PixelNotANumber(here, f"{here} is {kind(value)}; send a number of 0-255")
+    if isinstance(value, float) and not math.isfinite(value):
+        found = "NaN" if math.isnan(value) else "infinite"
+        return errors.PixelNotFinite(here, f"{here} is {found}; send a number of 0-255")
+    if not 0 <= value <= PIXEL_MAX:
+        shown = value if abs(value) < 10**9 else "far out of range"
+        return errors.PixelOutOfRange(here, f"{here} is {shown}; send a number of 0-255")
+    return None
+
+
 def _to_pixels(flat: list[Any]) -> Image | None:
     """784 JSON values as pixels of 0-255, or None where one is not such a number."""
     kinds = set(map(type, flat))
@@ -113,7 +126,7 @@ def _fault(flat: list[Any], field: str, *, rows: bool) -> errors.PixelError:
     """What is wrong with the first of ``flat`` that is not a number of 0-255."""
     for index, value in enumerate(flat):
         row, column = divmod(index, FRAME_SIDE)
-        fault = _fault_of(value, f"{field}[{row}][{column}]" if rows else place(field, index))
+        fault = fault_of(value, f"{field}[{row}][{column}]" if rows else place(field, index))
         if fault:
             return fault
     raise AssertionError("every value is a number of 0-255")
@@ -123,19 +136,7 @@ def _fault_in_rows(rows: NDArray[np.floating], field: str, *, several: bool) -> 
     """What is wrong with the first number of an array (N, 784) that is not of 0-255."""
     image, pixel = np.argwhere(~((rows >= 0) & (rows <= PIXEL_MAX)))[0].tolist()
     here = place(field, image) if several else field
-    fault = _fault_of(float(rows[image, pixel]), place(here, pixel))
+    fault = fault_of(float(rows[image, pixel]), place(here, pixel))
     if fault is None:
         raise AssertionError("every value is a number of 0-255")
     return fault
-
-
-def _fault_of(value: object, here: str) -> errors.PixelError | None:
-    if type(value) is not int and type(value) is not float:
-        return errors.PixelNotANumber(here, f"{here} is {kind(value)}; send a number of 0-255")
-    if isinstance(value, float) and not math.isfinite(value):
-        found = "NaN" if math.isnan(value) else "infinite"
-        return errors.PixelNotFinite(here, f"{here} is {found}; send a number of 0-255")
-    if not 0 <= value <= PIXEL_MAX:
-        shown = value if abs(value) < 10**9 else "far out of range"
-        return errors.PixelOutOfRange(here, f"{here} is {shown}; send a number of 0-255")
-    return None

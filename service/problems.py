@@ -67,6 +67,18 @@ TABLE: dict[type[errors.RequestError], Problem] = {
     errors.InvalidNpy: Problem(UNPROCESSABLE, "invalid_npy", "Not a .npy file"),
     errors.WrongDtype: Problem(UNPROCESSABLE, "wrong_dtype", "Wrong type of numbers"),
     errors.WrongShape: Problem(UNPROCESSABLE, "wrong_shape", "Wrong shape"),
+    errors.UnknownTensor: Problem(UNPROCESSABLE, "unknown_tensor", "Unknown input or output"),
+    errors.RepeatedOutput: Problem(
+        UNPROCESSABLE, "repeated_output", "An output is asked for twice"
+    ),
+    errors.WrongDatatype: Problem(UNPROCESSABLE, "wrong_datatype", "Wrong datatype"),
+    errors.WrongDataSize: Problem(UNPROCESSABLE, "wrong_data_size", "Wrong amount of data"),
+    errors.WrongHeaderLength: Problem(
+        BAD_REQUEST, "wrong_header_length", "Wrong length of the JSON header"
+    ),
+    errors.WrongClassification: Problem(
+        UNPROCESSABLE, "wrong_classification", "No such classification"
+    ),
     errors.EmptyBatch: Problem(UNPROCESSABLE, "empty_batch", "No images"),
     errors.BatchTooLarge: Problem(TOO_LARGE, "batch_too_large", "Too many images"),
     errors.NotOneImage: Problem(UNPROCESSABLE, "not_one_image", "Not one image"),
@@ -92,9 +104,11 @@ TABLE: dict[type[errors.RequestError], Problem] = {
         Status.REQUEST_URI_TOO_LONG, "target_too_long", "The path is too long"
     ),
     errors.NotFound: Problem(Status.NOT_FOUND, "not_found", "Nothing is here"),
+    errors.UnknownModel: Problem(Status.NOT_FOUND, "unknown_model", "No model of this name"),
     errors.UnknownModelVersion: Problem(
         Status.NOT_FOUND, "unknown_model_version", "No model of this version"
     ),
+    errors.OnlyModel: Problem(BAD_REQUEST, "only_model", "The only model stays"),
     errors.MethodNotAllowed: Problem(
         Status.METHOD_NOT_ALLOWED, "method_not_allowed", "Wrong method"
     ),

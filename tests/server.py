@@ -7,16 +7,24 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 from tests.client import Client
 from tests.helpers import ROOT, environment
 
 START_SECONDS = 30  # far beyond any start; a bench says how long one takes
 STOP_SECONDS = 60
+
+CLIENTS = 4
+
+Item = TypeVar("Item")
+Answered = TypeVar("Answered")
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,21 @@ def running(log: Path, **settings: object) -> Iterator[Server]:
     finally:
         if process.poll() is None:
             server.stop()
+
+
+def ask_all(
+    server: Server, ask: Callable[[Client, Item], Answered], items: Sequence[Item]
+) -> list[Answered]:
+    """What is answered to each item, in order, by several clients at once."""
+
+    def ask_some(some: Sequence[Item]) -> list[Answered]:
+        with server.client() as client:
+            return [ask(client, item) for item in some]
+
+    bounds = [len(items) * index // CLIENTS for index in range(CLIENTS + 1)]
+    parts = [items[low:high] for low, high in pairwise(bounds)]
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        return [answer for part in pool.map(ask_some, parts) for answer in part]
 
 
 def wait_until_ready(server: Server, seconds: float = START_SECONDS) -> None:

@@ -9,6 +9,8 @@ from service.pixels import PIXELS
 from tests.client import Client
 from tests.server import Server
 from tests.service.cases import BAD_REQUESTS, JSON, MAX_BODY_BYTES, BadRequest
+from tests.service.cases_v1 import V1_CASES
+from tests.service.cases_v2 import V2_CASES
 
 ONE = [255 if index % 28 in {13, 14} and 4 <= index // 28 < 24 else 0 for index in range(PIXELS)]
 
@@ -47,6 +49,19 @@ def test_a_bad_request_is_refused_and_the_service_goes_on(server: Server, case: 
     assert (answer.status, problem["code"]) == (case.status, case.code)
     assert problem["errors"][0]["field"] == case.field
     assert answer.headers["Content-Type"] == "application/problem+json"
+    assert b"Traceback" not in answer.body
+    assert_still_serving(server)
+
+
+@pytest.mark.parametrize("case", [*V1_CASES, *V2_CASES], ids=lambda case: case.name)
+def test_a_bad_request_of_a_protocol_is_refused_in_its_form(
+    server: Server, case: BadRequest
+) -> None:
+    with server.client() as client:
+        answer = client.request(case.method, case.path, case.body, case.headers)
+    assert (answer.status, answer.headers["Content-Type"]) == (case.status, "application/json")
+    assert answer.json.keys() == {"error"}
+    assert case.field in answer.json["error"]
     assert b"Traceback" not in answer.body
     assert_still_serving(server)
 

@@ -1,8 +1,6 @@
 """All test images through the running service, against the record in the artifact."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,11 +10,9 @@ from numpy.typing import NDArray
 
 from model import artifact, locate
 from tests.client import Client
-from tests.server import Server, running
+from tests.server import Server, ask_all, running
 from tests.service.cases import png
 from training.dataset import Mnist
-
-CLIENTS = 4
 
 Images: TypeAlias = NDArray[np.uint8]
 Send: TypeAlias = Callable[[Client, Images], list[int]]
@@ -35,16 +31,9 @@ def digits(answer: dict[str, list[dict[str, int]]]) -> list[int]:
 
 
 def read_all(server: Server, send: Send, pieces: Sequence[Images]) -> Images:
-    """The digits of all pieces, in order, by several clients at once."""
-
-    def read(share: Sequence[Images]) -> list[int]:
-        with server.client() as client:
-            return [digit for piece in share for digit in send(client, piece)]
-
-    bounds = np.linspace(0, len(pieces), CLIENTS + 1).astype(int)
-    shares = [pieces[low:high] for low, high in pairwise(bounds)]
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        return np.concatenate([np.array(share, np.uint8) for share in pool.map(read, shares)])
+    """The digits of all pieces, in order."""
+    read = [digit for said in ask_all(server, send, pieces) for digit in said]
+    return np.array(read, np.uint8)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ from werkzeug.test import TestResponse
 from service import errors, problems
 from tests.service.cases import BAD_REQUESTS, BadRequest
 from tests.service.cases_access import UNAUTHORIZED
+from tests.service.cases_v1 import V1_CASES
+from tests.service.cases_v2 import V2_CASES
 
-ALL_CASES = [*BAD_REQUESTS]
+ALL_CASES = [*BAD_REQUESTS, *V1_CASES, *V2_CASES]
 NATIVE = [case for case in ALL_CASES if not case.in_protocol]
 PROTOCOL = [case for case in ALL_CASES if case.in_protocol]
 
@@ -24,6 +26,8 @@ ONLY_ON_SOCKETS = {
     "header_too_large",
     "target_too_long",
 }
+
+ONLY_TO_ADMINISTRATORS = {"only_model"}  # all others are forbidden to ask: protocols/test_v2.py
 
 PROBLEM_FIELDS = {"type", "title", "status", "detail", "code", "request_id", "errors"}
 
@@ -67,7 +71,7 @@ def test_a_bad_request_of_a_protocol_is_told_so_in_its_form(
 def test_every_code_has_a_case() -> None:
     codes = {problem.code for problem in problems.TABLE.values()}
     sent = {case.code for case in [*ALL_CASES, *UNAUTHORIZED]}  # these in test_access.py
-    assert sent | ONLY_ON_SOCKETS == codes
+    assert sent | ONLY_ON_SOCKETS | ONLY_TO_ADMINISTRATORS == codes
 
 
 def test_every_error_class_has_a_row() -> None:
