@@ -32,7 +32,7 @@ OPEN = {
     "/metrics",
     "/openapi.json",
     "/docs",
-    "/docs/<path:filename>",
+    "/docs/<filename>",
     "/v1/models/<segment:name>",
     "/v1/models/<segment:name>/versions/<segment:version>",
     "/v2/health/live",
