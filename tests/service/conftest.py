@@ -19,6 +19,12 @@ def shipped() -> Artifact:
     return artifact.read(locate())
 
 
+@pytest.fixture(scope="session")
+def shared(shipped: Artifact) -> Flask:
+    """An application for many requests that change nothing but its metrics."""
+    return create_app(SETTINGS, Classifier(shipped))
+
+
 @pytest.fixture
 def app(shipped: Artifact) -> Flask:
     return create_app(SETTINGS, Classifier(shipped))

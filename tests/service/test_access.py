@@ -17,7 +17,7 @@ from service.settings import Settings, SettingsError
 from tests.helpers import table
 from tests.service.cases import BadRequest
 from tests.service.cases_access import ADMIN_KEY, ADMITTED, BODY, KEY, OTHER_KEY, UNAUTHORIZED, sent
-from tests.service.test_errors import refusals, send
+from tests.service.test_errors import send
 
 SETTINGS = Settings(api_keys=(KEY, OTHER_KEY), admin_token=ADMIN_KEY)
 
@@ -43,17 +43,17 @@ OPEN = {
 SAMPLE = {"name": "digits", "version": "3", "filename": "draw.js"}  # of what a path has
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def app(shipped: Artifact) -> Flask:
     return create_app(SETTINGS, Classifier(shipped))
 
 
 @pytest.mark.parametrize("case", UNAUTHORIZED, ids=lambda case: case.name)
-def test_without_a_valid_key_nothing_is_answered(client: FlaskClient, case: BadRequest) -> None:
-    response = send(client, case)
+def test_without_a_valid_key_nothing_is_answered(app: Flask, case: BadRequest) -> None:
+    response, counted = send(app, case)
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="digits"'
-    assert refusals(client) == ["unauthorized"]
+    assert counted == ["unauthorized"]
     assert b"X-API-Key" in response.data
     assert KEY.encode() not in response.data
 

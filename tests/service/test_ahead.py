@@ -69,19 +69,19 @@ def assert_alike(app: Flask, case: BadRequest) -> None:
 
 @table("path, body, headers", ANSWERED)
 def test_an_answer_is_the_same(
-    app: Flask, path: str, body: bytes, headers: Mapping[str, str]
+    shared: Flask, path: str, body: bytes, headers: Mapping[str, str]
 ) -> None:
     case = BadRequest("", 200, "", "", body, headers, path=path)
-    assert {answer.status_code for answer in both_ways(app, case)} == {200}
-    assert_alike(app, case)
+    assert {answer.status_code for answer in both_ways(shared, case)} == {200}
+    assert_alike(shared, case)
 
 
 @pytest.mark.parametrize("case", ALL_CASES, ids=lambda case: case.name)
-def test_a_refusal_is_the_same(app: Flask, case: BadRequest) -> None:
-    assert_alike(app, case)
+def test_a_refusal_is_the_same(shared: Flask, case: BadRequest) -> None:
+    assert_alike(shared, case)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def guarded(shipped: Artifact) -> Flask:
     settings = Settings(api_keys=(KEY,), cors_origins=("https://example.org",))
     return create_app(settings, Classifier(shipped))
