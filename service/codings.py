@@ -4,10 +4,15 @@ import gzip
 import zlib
 from collections.abc import Callable, Mapping
 
+from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header
+
 from service.errors import BodyTooLarge, CorruptCoding, UnsupportedCoding
 
 # zlib's wbits: 16 more for gzip's wrapper (RFC 1952), less than 0 for none (RFC 1951).
 ZLIB, GZIP, BARE = 15, 31, -15
+
+AS_IT_IS = "identity"
 
 MIN_COMPRESSED_BYTES = 1_400  # a smaller answer fits into one packet as it is
 LEVEL = 1  # a third of the time of 6, for answers a tenth larger
@@ -18,6 +23,15 @@ COMPRESS: Mapping[str, Callable[[bytes], bytes]] = {
 }
 
 
+def preferred(accept_encoding: str | None) -> str | None:
+    """The one of ``COMPRESS`` that an Accept-Encoding header likes best, None where none."""
+    if not accept_encoding:
+        return None
+    known = [*COMPRESS, AS_IT_IS]
+    best = parse_accept_header(accept_encoding, Accept).best_match(known, AS_IT_IS)
+    return None if best == AS_IT_IS else best
+
+
 def expand(body: bytes, coding: str, max_bytes: int) -> bytes:
     """A body without the coding that its Content-Encoding names, of at most ``max_bytes``.
 
@@ -25,7 +39,7 @@ def expand(body: bytes, coding: str, max_bytes: int) -> bytes:
     or BodyTooLarge.
     """
     name = coding.strip().lower().removeprefix("x-")
-    if name in {"", "identity"}:
+    if name in {"", AS_IT_IS}:
         return body
     if name not in COMPRESS:
         raise UnsupportedCoding(

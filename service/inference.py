@@ -1,15 +1,32 @@
-"""The request pipeline, free of any web framework: decode, classify, encode."""
+"""The request pipeline, free of any web framework: read, classify, write."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from model import Classifier, Explanation, Prediction
 from model.frame import Manner
 from service.batches import Batch, check_frames, only
 from service.metrics import Metrics
 
+
+class Asked(Protocol):
+    """What every dialect reads from a request, beside what only it knows of.
+
+    manner: whether images are normalized, as ``model.normalizer`` has it.
+    """
+
+    @property
+    def batch(self) -> Batch:
+        """The images."""
+
+    @property
+    def manner(self) -> Manner:
+        """As the client wishes."""
+
+
+Question = TypeVar("Question", bound=Asked)
 Answer = TypeVar("Answer")
 
 
@@ -22,24 +39,22 @@ class Inference:
 
     def answer(
         self,
-        decode: Callable[[], Batch],
-        encode: Callable[[Sequence[Prediction]], Answer],
-        manner: Manner = "auto",
+        read: Callable[[], Question],
+        write: Callable[[Question, Sequence[Prediction]], Answer],
     ) -> Answer:
-        """What ``encode`` makes of the predictions for what ``decode`` reads.
+        """What ``write`` makes of the predictions for what ``read`` returns.
 
-        manner: whether images are normalized, as ``model.normalizer`` has it.
-        Raises what ``decode`` raises, and NotAFrame.
+        Raises what ``read`` raises, and NotAFrame.
         """
         began = time.perf_counter()
         try:
-            batch = decode()
-            if manner == "never":
-                check_frames(batch)
+            asked = read()
+            if asked.manner == "never":
+                check_frames(asked.batch)
             decoded = time.perf_counter()
-            predictions = self.classifier.classify(batch.images, manner)
+            predictions = self.classifier.classify(asked.batch.images, asked.manner)
             classified = time.perf_counter()
-            answer = encode(predictions)
+            answer = write(asked, predictions)
         except Exception:
             self.metrics.count_failure(time.perf_counter() - began)
             raise
@@ -48,12 +63,12 @@ class Inference:
         self.metrics.count_stages(decoded - began, classified - decoded, encoded - classified)
         return answer
 
-    def explain(self, batch: Batch, manner: Manner = "auto") -> Explanation:
+    def explain(self, asked: Asked) -> Explanation:
         """Why one image is read as it is; raises NotOneImage or NotAFrame.
 
         It is not counted among the predictions: it is asked for to look at.
         """
-        image = only(batch)
-        if manner == "never":
-            check_frames(batch)
-        return self.classifier.explain(image, manner)
+        image = only(asked.batch)
+        if asked.manner == "never":
+            check_frames(asked.batch)
+        return self.classifier.explain(image, asked.manner)

@@ -1,67 +1,88 @@
 """The native endpoints: every kind of body, one shape of answer."""
 
-from typing import Literal, TypeAlias
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from flask import Blueprint, Response, g, request
-
+from model import Prediction
 from model.architecture import CLASSES
-from model.frame import MANNERS
+from model.frame import MANNERS, Manner
 from service import answers, bodies
 from service.answers import JSON, Wanted
 from service.batches import Batch
+from service.exchange import Endpoint, Reply, Request
 from service.inference import Inference
 from service.limits import Limits, receive
 from service.negotiation import choose
 from service.queries import check_names, choice, count
 
-Form: TypeAlias = Literal["json", "png"]
-FORMS: dict[Form, str] = {"json": JSON, "png": "image/png"}  # of an explanation
+PREDICT, EXPLAIN = "/predict", "/explain"
+
+FORMS = {"json": JSON, "png": "image/png"}  # of an explanation
 
 
-def blueprint(inference: Inference, limits: Limits) -> Blueprint:
-    """The native routes of one application over its parts."""
-    routes = Blueprint("native", __name__)
+USUAL = Wanted()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that was read. written: the media type of the answer."""
+
+    batch: Batch
+    manner: Manner
+    written: str
+    wanted: Wanted = USUAL
+
+
+def endpoints(inference: Inference, limits: Limits) -> dict[str, Endpoint]:
+    """What is answered to POST, by its path."""
     artifact = inference.classifier.artifact
 
-    def batch() -> Batch:
-        body = receive(request.environ, limits.max_body_bytes)
-        return bodies.read(body, request.headers.get("Content-Type"), limits)
+    def predict(request: Request) -> Reply:
+        def write(asked: Asked, predictions: Sequence[Prediction]) -> Reply:
+            writer = answers.WRITERS[asked.written]
+            return Reply(writer(artifact, predictions, request.id, asked.wanted), asked.written)
 
-    @routes.post("/predict")
-    def predict() -> Response:
-        args = request.args
-        check_names(args, ("normalize", "top_k", "probabilities"))
-        wanted = Wanted(
-            probabilities=choice(args, "probabilities", ("1", "0")) == "1",
-            top_k=count(args, "top_k", CLASSES),
-        )
-        written = choose(request.headers.get("Accept"), tuple(answers.WRITERS))
-        answer = inference.answer(
-            batch,
-            lambda said: answers.WRITERS[written](artifact, said, g.request_id, wanted),
-            choice(args, "normalize", MANNERS),
-        )
-        return Response(answer, content_type=written)
+        return inference.answer(lambda: read_predict(request, limits), write)
 
-    @routes.post("/explain")
-    def explain() -> Response:
-        args = request.args
-        check_names(args, ("normalize", "format"))
-        manner = choice(args, "normalize", MANNERS)
-        if "format" in args:
-            written = FORMS[choice(args, "format", tuple(FORMS))]
-        else:
-            written = choose(request.headers.get("Accept"), tuple(FORMS.values()))
-        asked = batch()
-        why = inference.explain(asked, manner)
-        if written == FORMS["png"]:
+    def explain(request: Request) -> Reply:
+        asked = read_explain(request, limits)
+        why = inference.explain(asked)
+        if asked.written == FORMS["png"]:
             from service.pictures import draw  # noqa: PLC0415 - 2 MB that few workers ever need
 
-            answer = draw(asked.images[0], why)
+            answer = draw(asked.batch.images[0], why)
         else:
-            answer = answers.explanation(artifact, why, g.request_id)
-        response = Response(answer, content_type=written)
-        response.cache_control.no_store = True
-        return response
+            answer = answers.explanation(artifact, why, request.id)
+        return Reply(answer, asked.written, headers={"Cache-Control": "no-store"})
 
-    return routes
+    return {PREDICT: predict, EXPLAIN: explain}
+
+
+def read_predict(request: Request, limits: Limits) -> Asked:
+    """What is asked of ``/predict``; raises RequestError."""
+    args = request.args
+    check_names(args, ("normalize", "top_k", "probabilities"))
+    wanted = Wanted(
+        probabilities=choice(args, "probabilities", ("1", "0")) == "1",
+        top_k=count(args, "top_k", CLASSES),
+    )
+    manner = choice(args, "normalize", MANNERS)
+    written = choose(request.header("Accept"), tuple(answers.WRITERS))
+    return Asked(_batch(request, limits), manner, written, wanted)
+
+
+def read_explain(request: Request, limits: Limits) -> Asked:
+    """What is asked of ``/explain``; raises RequestError."""
+    args = request.args
+    check_names(args, ("normalize", "format"))
+    manner = choice(args, "normalize", MANNERS)
+    if "format" in args:
+        written = FORMS[choice(args, "format", tuple(FORMS))]
+    else:
+        written = choose(request.header("Accept"), tuple(FORMS.values()))
+    return Asked(_batch(request, limits), manner, written)
+
+
+def _batch(request: Request, limits: Limits) -> Batch:
+    body = receive(request.environ, limits.max_body_bytes)
+    return bodies.read(body, request.content_type, limits)

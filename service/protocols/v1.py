@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from werkzeug.routing import BaseConverter
 
 from model import Artifact, Prediction
 from service import answers
 from service.answers import JSON, Wanted
-from service.batches import Batch
+from service.exchange import Endpoint, Reply, Request
 from service.health import Health
 from service.inference import Inference
 from service.limits import Limits, receive
@@ -26,14 +26,38 @@ class Segment(BaseConverter):
     regex = "[^/:]+"
 
 
-def blueprint(inference: Inference, limits: Limits, health: Health) -> Blueprint:
-    """The routes of both dialects over the parts of one application."""
-    routes = Blueprint("v1", __name__)
-    routes.record_once(lambda state: state.app.url_map.converters.update(segment=Segment))
+def endpoints(inference: Inference, limits: Limits) -> dict[str, Endpoint]:
+    """What is answered to POST, by its route."""
     artifact = inference.classifier.artifact
 
-    def asked() -> v1_request.Request:
+    def read(request: Request) -> v1_request.Request:
         return v1_request.read(receive(request.environ, limits.max_body_bytes), limits)
+
+    def predict(request: Request, name: str, version: str | None = None) -> Reply:
+        check_model(artifact, name, version)
+
+        def write(asked: v1_request.Request, predictions: Sequence[Prediction]) -> Reply:
+            rows = _entries(artifact, predictions)
+            said = {"outputs": _columns(rows)} if asked.in_columns else {"predictions": rows}
+            return Reply(orjson.dumps(said))
+
+        return inference.answer(lambda: read(request), write)
+
+    def explain(request: Request, name: str, version: str | None = None) -> Reply:
+        check_model(artifact, name, version)
+        why = inference.explain(read(request))
+        [said] = _entries(artifact, [why.prediction])
+        explained = said | answers.grounds(why)
+        body = orjson.dumps({"predictions": [said], "explanations": [explained]})
+        return Reply(body, headers={"Cache-Control": "no-store"})
+
+    verbs = {"predict": predict, "explain": explain}
+    return {f"{base}:{verb}": verbs[verb] for base in (MODEL, VERSION) for verb in verbs}
+
+
+def blueprint(artifact: Artifact, health: Health) -> Blueprint:
+    """What both dialects are told about the model."""
+    routes = Blueprint("v1", __name__)
 
     @routes.get("/v1/models")
     def models() -> Response:
@@ -50,35 +74,6 @@ def blueprint(inference: Inference, limits: Limits, health: Health) -> Blueprint
         }
         said = {"name": MODEL_NAME, "ready": health.ready, "model_version_status": [state]}
         return _json(said, 200 if health.ready else 503)
-
-    @routes.post(f"{MODEL}:predict")
-    @routes.post(f"{VERSION}:predict")
-    def predict(name: str, version: str | None = None) -> Response:
-        check_model(artifact, name, version)
-        in_columns = False
-
-        def decode() -> Batch:
-            nonlocal in_columns
-            read = asked()
-            in_columns = read.in_columns
-            return read.batch
-
-        def encode(predictions: Sequence[Prediction]) -> Response:
-            rows = _entries(artifact, predictions)
-            return _json({"outputs": _columns(rows)} if in_columns else {"predictions": rows})
-
-        return inference.answer(decode, encode)
-
-    @routes.post(f"{MODEL}:explain")
-    @routes.post(f"{VERSION}:explain")
-    def explain(name: str, version: str | None = None) -> Response:
-        check_model(artifact, name, version)
-        why = inference.explain(asked().batch)
-        [said] = _entries(artifact, [why.prediction])
-        explained = said | answers.grounds(why)
-        response = _json({"predictions": [said], "explanations": [explained]})
-        response.cache_control.no_store = True
-        return response
 
     return routes
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from model.frame import Manner
 from service import embedded, errors, pixels
 from service.batches import Batch, Image, from_list
 from service.documents import kind, only_one, parse_object
@@ -26,6 +27,7 @@ class Request:
 
     batch: Batch
     in_columns: bool
+    manner: Manner = "auto"
 
 
 def read(body: bytes, limits: Limits) -> Request:

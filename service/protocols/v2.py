@@ -1,15 +1,15 @@
 """The Open Inference Protocol, version 2, with the extensions that its metadata name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import orjson
 from flask import Blueprint, Response, request
 
-from model import Artifact
+from model import Artifact, Prediction
 from service import errors
 from service.answers import JSON
-from service.batches import Batch
 from service.documents import kind, parse_object
+from service.exchange import Endpoint, Reply, Request
 from service.health import Health
 from service.inference import Inference
 from service.limits import Limits, receive
@@ -23,10 +23,32 @@ VERSION = f"{MODEL}/versions/<version>"
 STORED = "/v2/repository/models/<name>"
 
 
+def endpoints(inference: Inference, limits: Limits) -> dict[str, Endpoint]:
+    """What is answered to POST, by its route."""
+    artifact = inference.classifier.artifact
+
+    def infer(request: Request, name: str, version: str | None = None) -> Reply:
+        check_model(artifact, name, version)
+
+        def read() -> v2_request.Request:
+            body = receive(request.environ, limits.max_body_bytes)
+            return v2_request.read(body, request.header(HEADER_LENGTH), limits)
+
+        def write(asked: v2_request.Request, predictions: Sequence[Prediction]) -> Reply:
+            answer = v2_response.write(artifact, predictions, asked)
+            if answer.header_length is None:
+                return Reply(answer.body)
+            return Reply(answer.body, BINARY, headers={HEADER_LENGTH: str(answer.header_length)})
+
+        return inference.answer(read, write)
+
+    return {f"{base}/infer": infer for base in (MODEL, VERSION)}
+
+
 def blueprint(
     inference: Inference, limits: Limits, health: Health, is_admin: Callable[[], bool]
 ) -> Blueprint:
-    """The protocol's routes of one application over its parts.
+    """The protocol's other routes, over the parts of one application.
 
     is_admin: whether the request at hand is an administrator's.
     """
@@ -34,7 +56,6 @@ def blueprint(
     artifact = inference.classifier.artifact
     _tell_health(routes, artifact, health)
     _tell_metadata(routes, inference)
-    _infer(routes, inference, limits)
     _list_models(routes, artifact, limits, health)
     _manage_models(routes, artifact, is_admin)
     return routes
@@ -78,30 +99,6 @@ def _tell_metadata(routes: Blueprint, inference: Inference) -> None:
     def statistics(name: str, version: str | None = None) -> Response:
         check_model(artifact, name, version)
         return all_statistics()
-
-
-def _infer(routes: Blueprint, inference: Inference, limits: Limits) -> None:
-    artifact = inference.classifier.artifact
-
-    @routes.post(f"{MODEL}/infer")
-    @routes.post(f"{VERSION}/infer")
-    def infer(name: str, version: str | None = None) -> Response:
-        check_model(artifact, name, version)
-        asked: v2_request.Request
-
-        def decode() -> Batch:
-            nonlocal asked
-            body = receive(request.environ, limits.max_body_bytes)
-            asked = v2_request.read(body, request.headers.get(HEADER_LENGTH), limits)
-            return asked.batch
-
-        answer = inference.answer(
-            decode, lambda predictions: v2_response.write(artifact, predictions, asked)
-        )
-        if answer.header_length is None:
-            return Response(answer.body, content_type=JSON)
-        headers = {HEADER_LENGTH: str(answer.header_length)}
-        return Response(answer.body, headers=headers, content_type=BINARY)
 
 
 def _list_models(routes: Blueprint, artifact: Artifact, limits: Limits, health: Health) -> None:

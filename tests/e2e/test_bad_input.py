@@ -9,6 +9,7 @@ from service.pixels import PIXELS
 from tests.client import Client
 from tests.server import Server
 from tests.service.cases import BAD_REQUESTS, JSON, MAX_BODY_BYTES, BadRequest
+from tests.service.cases_v1 import V1_CASES
 from tests.service.cases_v2 import V2_CASES
 
 ONE = [255 if index % 28 in {13, 14} and 4 <= index // 28 < 24 else 0 for index in range(PIXELS)]
@@ -52,7 +53,7 @@ def test_a_bad_request_is_refused_and_the_service_goes_on(server: Server, case: 
     assert_still_serving(server)
 
 
-@pytest.mark.parametrize("case", V2_CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*V1_CASES, *V2_CASES], ids=lambda case: case.name)
 def test_a_bad_request_of_a_protocol_is_refused_in_its_form(
     server: Server, case: BadRequest
 ) -> None:

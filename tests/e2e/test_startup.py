@@ -15,9 +15,9 @@ ARTIFACT = locate().read_bytes()
 MIDDLE = len(ARTIFACT) // 2
 
 
-def start(**settings: object) -> subprocess.CompletedProcess[str]:
+def start(*arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "service"],
+        [sys.executable, "-m", "service", *arguments],
         cwd=ROOT,
         env=clean_environment(**settings),
         capture_output=True,
@@ -68,3 +68,14 @@ def test_an_empty_store_stops_the_start(tmp_path: Path) -> None:
 )
 def test_a_wrong_setting_stops_the_start(settings: dict[str, object], name: str) -> None:
     assert_refuses(start(**settings), name)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--check"]])
+@pytest.mark.parametrize("name", ["api_keys_file", "admin_token_file"])
+def test_a_file_of_keys_without_any_stops_the_start(
+    tmp_path: Path, name: str, arguments: list[str]
+) -> None:
+    file = tmp_path / "keys"
+    assert_refuses(start(*arguments, **{name: file}), str(file), "cannot be read")
+    file.write_text("# none yet\n", "ascii")
+    assert_refuses(start(*arguments, **{name: file}), str(file), "has no key")

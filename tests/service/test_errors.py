@@ -9,6 +9,7 @@ from werkzeug.test import TestResponse
 
 from service import errors, problems
 from tests.service.cases import BAD_REQUESTS, BadRequest
+from tests.service.cases_access import UNAUTHORIZED
 from tests.service.cases_v1 import V1_CASES
 from tests.service.cases_v2 import V2_CASES
 
@@ -16,11 +17,12 @@ ALL_CASES = [*BAD_REQUESTS, *V1_CASES, *V2_CASES]
 NATIVE = [case for case in ALL_CASES if not case.in_protocol]
 PROTOCOL = [case for case in ALL_CASES if case.in_protocol]
 
-# Only a real connection can break off, fall silent or garble its chunks: tests/e2e.
+# Only real connections break off, fall silent, garble their chunks or are too many: tests/e2e.
 ONLY_ON_SOCKETS = {
     "incomplete_body",
     "read_timeout",
     "malformed_request",
+    "overloaded",
     "header_too_large",
     "target_too_long",
 }
@@ -68,7 +70,7 @@ def test_a_bad_request_of_a_protocol_is_told_so_in_its_form(
 
 def test_every_code_has_a_case() -> None:
     codes = {problem.code for problem in problems.TABLE.values()}
-    sent = {case.code for case in ALL_CASES}
+    sent = {case.code for case in [*ALL_CASES, *UNAUTHORIZED]}  # these in test_access.py
     assert sent | ONLY_ON_SOCKETS | ONLY_TO_ADMINISTRATORS == codes
 
 
@@ -92,7 +94,9 @@ def test_a_failure_of_the_service_shows_nothing_of_it(
     def broken() -> str:
         raise RuntimeError("secret /etc/path")
 
-    response = app.test_client().get("/broken", headers={"X-Request-ID": "abc-1"})
+    response = app.test_client().get(
+        "/broken", headers={"X-Request-ID": "abc-1", "traceparent": f"00-{'a' * 32}-{'b' * 16}-00"}
+    )
     problem = response.get_json(force=True)
     assert response.status_code == 500
     assert problem["code"] == "internal_error"
@@ -101,3 +105,4 @@ def test_a_failure_of_the_service_shows_nothing_of_it(
     assert b"Traceback" not in response.data
     assert "secret /etc/path" in caplog.text
     assert "abc-1" in caplog.text
+    assert "a" * 32 in caplog.text

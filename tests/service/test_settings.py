@@ -7,6 +7,8 @@ import pytest
 
 from service.settings import Settings, SettingsError
 
+KEY = "0123456789-k3y-/"
+
 
 def test_nothing_set_gives_the_defaults() -> None:
     assert Settings.from_env({"PATH": "/bin"}) == Settings()
@@ -24,6 +26,16 @@ def test_an_empty_value_counts_as_not_set() -> None:
         ("DIGITS_WORKERS", "3", "workers", 3),
         ("DIGITS_MODEL", "/a/b.npz", "model", Path("/a/b.npz")),
         ("DIGITS_LOG_LEVEL", "debug", "log_level", "debug"),
+        ("DIGITS_API_KEYS", f" {KEY} ,, {KEY}2", "api_keys", (KEY, f"{KEY}2")),
+        ("DIGITS_API_KEYS_FILE", "/run/keys", "api_keys_file", Path("/run/keys")),
+        ("DIGITS_ADMIN_TOKEN", KEY, "admin_token", KEY),
+        ("DIGITS_CORS_ORIGINS", "*", "cors_origins", ("*",)),
+        (
+            "DIGITS_CORS_ORIGINS",
+            "https://a.example, http://[::1]:8080,http://localhost:443,tauri://localhost",
+            "cors_origins",
+            ("https://a.example", "http://[::1]:8080", "http://localhost:443", "tauri://localhost"),
+        ),
     ],
 )
 def test_a_setting_is_read_with_its_type(name: str, text: str, field: str, value: object) -> None:
@@ -42,11 +54,35 @@ def test_a_setting_is_read_with_its_type(name: str, text: str, field: str, value
         ("DIGITS_WORKERS", "²"),
         ("DIGITS_LOG_LEVEL", "loud"),
         ("DIGITS_WROKERS", "2"),
+        ("DIGITS_MAX_IN_FLIGHT", "0"),
+        ("DIGITS_ACCESS_LOG", "yes"),
+        ("DIGITS_CORS_ORIGINS", ","),
+        ("DIGITS_CORS_ORIGINS", "*,https://a.example"),
+        ("DIGITS_CORS_ORIGINS", "a.example"),
+        ("DIGITS_CORS_ORIGINS", "https://a.example/"),
+        ("DIGITS_CORS_ORIGINS", "https://A.example"),
+        ("DIGITS_CORS_ORIGINS", "https://a.example:443"),
+        ("DIGITS_CORS_ORIGINS", "http://a.example:80"),
+        ("DIGITS_CORS_ORIGINS", "https://*.example"),
+        ("DIGITS_CORS_ORIGINS", "null"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, text: str) -> None:
     with pytest.raises(SettingsError, match=name):
         Settings.from_env({name: text})
+
+
+@pytest.mark.parametrize("name", ["DIGITS_API_KEYS", "DIGITS_ADMIN_TOKEN"])
+@pytest.mark.parametrize("text", ["k3y", "k3y" * 5, f"{KEY}\xe9", f"{KEY} k3y", f"{KEY}\x7f", ","])
+def test_a_key_that_is_none_is_refused_and_not_shown(name: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=name) as told:
+        Settings.from_env({name: text})
+    assert "k3y" not in str(told.value)
+
+
+def test_no_key_is_shown_with_the_settings() -> None:
+    settings = Settings.from_env({"DIGITS_API_KEYS": KEY, "DIGITS_ADMIN_TOKEN": KEY})
+    assert KEY not in repr(settings)
 
 
 def test_the_training_packages_variable_is_no_mistake() -> None:

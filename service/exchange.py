@@ -1,0 +1,166 @@
+"""Requests and replies free of any framework, and what is done with each of them.
+
+An endpoint is a function from a request to a reply. Whoever calls it, Flask's routing
+or ``ahead.py``, leaves the rest to one ``Exchange``: who may ask, what a refusal looks
+like, what is counted, logged and told to caches and browsers.
+"""
+
+import logging
+import time
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TypeAlias
+from urllib.parse import parse_qsl
+
+from werkzeug.datastructures import MultiDict
+
+from service import codings, correlation, errors, problems, protocols
+from service.answers import JSON
+from service.correlation import Trace
+from service.cors import Cors
+from service.headers import vary
+from service.keys import Keys
+from service.logs import AccessLog, Answered
+from service.metrics import Metrics
+from service.wsgi import REFUSAL, Environ
+
+STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+
+INCOMPRESSIBLE = frozenset({"image/png"})
+
+log = logging.getLogger("digits")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request that has begun: its WSGI environment, and what it is called."""
+
+    environ: Environ
+    id: str
+    trace: Trace
+    began: float
+
+    def header(self, name: str) -> str | None:
+        """The value of a header field other than Content-Type and Content-Length."""
+        return self.environ.get("HTTP_" + name.upper().replace("-", "_"))
+
+    @property
+    def content_type(self) -> str | None:
+        """What the body is said to be."""
+        return self.environ.get("CONTENT_TYPE") or None
+
+    @property
+    def method(self) -> str:
+        """The method, in capitals."""
+        method: str = self.environ["REQUEST_METHOD"]
+        return method
+
+    @property
+    def path(self) -> str:
+        """The path, decoded."""
+        path: str = self.environ["PATH_INFO"]
+        return path
+
+    @property
+    def args(self) -> MultiDict[str, str]:
+        """The parameters of the query."""
+        query = self.environ.get("QUERY_STRING")
+        return MultiDict(parse_qsl(query, keep_blank_values=True) if query else ())
+
+
+@dataclass
+class Reply:
+    """What is answered. body: None where a file is sent as it lies on the disk."""
+
+    body: bytes | None
+    content_type: str = JSON
+    status: int = 200
+    headers: MutableMapping[str, str] = field(default_factory=dict)
+
+    @property
+    def status_line(self) -> str:
+        """The status with its words (RFC 9110, section 15)."""
+        return STATUS_LINES[self.status]
+
+
+# From a Request, and the parameters of its route as text, to a Reply.
+Endpoint: TypeAlias = Callable[..., Reply]
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What is done with every request of one application. log, cors: None where not wanted."""
+
+    metrics: Metrics
+    keys: Keys
+    access_log: AccessLog | None = None
+    cors: Cors | None = None
+
+    def begin(self, environ: Environ) -> Request:
+        """A request has come; ``end`` has to be called for it."""
+        self.metrics.in_flight.inc()
+        return Request(
+            environ,
+            correlation.request_id(environ.get("HTTP_X_REQUEST_ID")),
+            correlation.trace(environ.get("HTTP_TRACEPARENT")),
+            time.perf_counter(),
+        )
+
+    def admit(self, request: Request) -> None:
+        """Raise RequestError for a request that could not be read, or may not be made."""
+        refusal = request.environ.get(REFUSAL)
+        if refusal:
+            raise refusal
+        self.keys.check(request.environ)
+
+    def refuse(self, request: Request, error: errors.RequestError) -> Reply:
+        """The reply to a request that cannot be answered as it is, in the form of its route."""
+        self.metrics.count_refusal(problems.TABLE[type(error)].code)
+        if protocols.answers(request.path):
+            status, body, kind = *problems.plain(error), JSON
+        else:
+            status, body, kind = *problems.problem(error, request.id), problems.PROBLEM_TYPE
+        return Reply(body, kind, status, dict(error.headers))
+
+    def fail(self, request: Request, error: Exception) -> Reply:
+        """The reply where the service itself is at fault; the log has the cause."""
+        trace_id = request.trace.trace_id
+        log.error("request %s of trace %s failed", request.id, trace_id, exc_info=error)
+        self.metrics.count_refusal(problems.INTERNAL.code)
+        if protocols.answers(request.path):
+            status, body, kind = *problems.plain(None), JSON
+        else:
+            status, body, kind = *problems.failure(request.id), problems.PROBLEM_TYPE
+        return Reply(body, kind, status)
+
+    def finish(self, request: Request, route: str, reply: Reply) -> None:
+        """Complete a reply, count and log it. ``route`` is a template, never a client's path."""
+        headers = reply.headers
+        self._compress(request, reply)
+        headers["X-Request-ID"] = request.id
+        headers["X-Content-Type-Options"] = "nosniff"
+        if self.cors:
+            self.cors.tell(request.environ, headers)
+        seconds = time.perf_counter() - request.began
+        self.metrics.count_request(route, reply.status, seconds)
+        if self.access_log:
+            self.access_log.write(
+                Answered(request.id, request.trace, request.method, route, reply.status, seconds)
+            )
+
+    def end(self) -> None:
+        """A request is over, whatever became of it."""
+        self.metrics.in_flight.dec()
+
+    def _compress(self, request: Request, reply: Reply) -> None:
+        """Send a large answer in the coding that the client likes best, if it likes any."""
+        if reply.body is None or len(reply.body) < codings.MIN_COMPRESSED_BYTES:
+            return
+        if "ETag" in reply.headers or reply.content_type in INCOMPRESSIBLE:
+            return  # an ETag is of these very bytes
+        vary(reply.headers, "Accept-Encoding")
+        coding = codings.preferred(request.environ.get("HTTP_ACCEPT_ENCODING"))
+        if coding:
+            reply.body = codings.COMPRESS[coding](reply.body)
+            reply.headers["Content-Encoding"] = coding
