@@ -23,6 +23,21 @@ KINDS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 HEADER_LENGTH = "Inference-Header-Content-Length"
 BINARY = "application/octet-stream"
 
+# The JSON in front of the bytes of an image, and all outputs wanted as bytes.
+TENSOR_OF_BYTES = json.dumps(
+    {
+        "inputs": [
+            {
+                "name": "image",
+                "datatype": "UINT8",
+                "shape": [1, PIXELS],
+                "parameters": {"binary_data_size": PIXELS},
+            }
+        ],
+        "parameters": {"binary_data_output": True},
+    }
+).encode()
+
 # What goes between any server and its client, and is no part of the interface.
 TRANSPORT = frozenset({"connection", "content-length", "content-type", "date"})
 
@@ -68,23 +83,31 @@ def as_text(_context: schemathesis.DeserializationContext, response: schemathesi
 # -- rules beyond the schema -----------------------------------------------------
 
 
-@schemathesis.hook
+@schemathesis.hook.apply_to(path_regex="/infer$")
+def map_body(_context: schemathesis.HookContext, body: Any) -> Any:  # noqa: ANN401 - any body
+    """Of the images in bytes, put every other one behind JSON that is as long as they are."""
+    if isinstance(body, bytes) and body[0] % 2:
+        return TENSOR_OF_BYTES.ljust(len(body)) + body
+    return body
+
+
+@schemathesis.hook.apply_to(path_regex="/infer$")
 def map_case(_context: schemathesis.HookContext, case: schemathesis.Case) -> schemathesis.Case:
     """Mend what is valid by the schema of an inference, and not by what it says in words.
 
-    A tensor has as many values as its shape says, and a body of tensors in bytes says
-    where they begin. What was made to be refused stays as it is.
+    A tensor has as many values as its shape says, and a body says how long its JSON is
+    where that is not all. What was made to be refused stays as it is.
     """
-    if not case.operation.path.endswith("/infer") or case.meta is None:
-        return case
-    if not case.meta.is_negative_at(ParameterLocation.BODY) and isinstance(case.body, dict):
-        case.body = whole(case.body)
-        for tensor in case.body["inputs"]:
+    assert case.meta is not None
+    if isinstance(case.body, dict) and not case.meta.is_negative_at(ParameterLocation.BODY):
+        body = whole(case.body)
+        for tensor in body["inputs"]:
             tensor["data"] = filled(tensor["data"], tensor["shape"])
+        case.body = body
     if not case.meta.is_negative_at(ParameterLocation.HEADER):
         case.headers.pop(HEADER_LENGTH, None)
         if isinstance(case.body, bytes):
-            case.body, case.headers[HEADER_LENGTH] = in_bytes(case.body)
+            case.headers[HEADER_LENGTH] = str(len(case.body) - PIXELS)
     return case
 
 
@@ -109,16 +132,6 @@ def leaves(values: list[Any]) -> Iterator[Any]:
             yield from leaves(value)
         else:
             yield value
-
-
-def in_bytes(pixels: bytes) -> tuple[bytes, str]:
-    """An image of 784 bytes as the whole body or behind JSON, and how long the JSON is."""
-    if pixels[0] % 2:
-        return pixels, "0"
-    size = {"binary_data_size": len(pixels)}
-    tensor = {"name": "image", "datatype": "UINT8", "shape": [1, PIXELS], "parameters": size}
-    head = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}).encode()
-    return head + pixels, str(len(head))
 
 
 @schemathesis.hook
