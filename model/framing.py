@@ -32,11 +32,14 @@ MOMENTS = MOMENTS.reshape(3, -1).astype(np.float32)
 def reframe(image: NDArray[np.uint8]) -> Frame:
     """The frame of an image (28, 28) uint8."""
     border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-    level = _median(border)
-    contrast = max(int(image.max()) - level, level - int(image.min()))
+    if not border.any():  # as MNIST has it: what follows would find just this
+        level, contrast, off = 0.0, float(image.max()), 0
+    else:
+        level = _median(border)
+        contrast = max(int(image.max()) - level, level - int(image.min()))
+        off = int(np.count_nonzero(np.abs(border - level) > contrast / UNEVEN_BY))
     if contrast < MIN_CONTRAST:
         return blank()
-    off = np.count_nonzero(np.abs(border - level) > contrast / UNEVEN_BY)
     uneven = bool(off > UNEVEN * len(border))
     dark = level <= DARK and contrast >= FAINT and not uneven
     if dark and not _misplaced(image):

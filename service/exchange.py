@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from http import HTTPStatus
 from typing import TypeAlias
 from urllib.parse import parse_qsl
@@ -38,8 +39,12 @@ class Request:
 
     environ: Environ
     id: str
-    trace: Trace
     began: float
+
+    @cached_property
+    def trace(self) -> Trace:
+        """Where the request stands in its trace; one that is new is made when it is asked for."""
+        return correlation.trace(self.environ.get("HTTP_TRACEPARENT"))
 
     def header(self, name: str) -> str | None:
         """The value of a header field other than Content-Type and Content-Length."""
@@ -103,7 +108,6 @@ class Exchange:
         return Request(
             environ,
             correlation.request_id(environ.get("HTTP_X_REQUEST_ID")),
-            correlation.trace(environ.get("HTTP_TRACEPARENT")),
             time.perf_counter(),
         )
 

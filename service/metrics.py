@@ -137,22 +137,25 @@ class Metrics:
             multiprocess_mode="livemax",
             registry=registry,
         )
-        for digit in range(CLASSES):  # a digit that was never seen is a 0, not a gap
-            self.predictions.labels(str(digit))
+        # Looking a child up takes as long as counting in it: these are asked for all the time.
+        # A digit that was never seen is a 0, not a gap.
+        self._of_digit = [self.predictions.labels(str(digit)) for digit in range(CLASSES)]
+        self._of_stage = [self.stages.labels(stage) for stage in STAGES]
+        self._of_route: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     def count_predictions(self, predictions: Sequence[Prediction]) -> None:
         """Record what was answered to one request."""
         self.batch_size.observe(len(predictions))
         for prediction in predictions:
-            self.predictions.labels(str(prediction.digit)).inc()
+            self._of_digit[prediction.digit].inc()
             self.confidence.observe(prediction.confidence)
             if prediction.reason is not None:
                 self.rejected.labels(prediction.reason).inc()
 
     def count_stages(self, *seconds: float) -> None:
         """Record how long one request took in each of ``STAGES``."""
-        for stage, taken in zip(STAGES, seconds, strict=True):
-            self.stages.labels(stage).observe(taken)
+        for stage, taken in zip(self._of_stage, seconds, strict=True):
+            stage.observe(taken)
         self.last_inference.set_to_current_time()
 
     def count_failure(self, seconds: float) -> None:
@@ -165,8 +168,12 @@ class Metrics:
 
     def count_request(self, route: str, status: int, seconds: float) -> None:
         """Record one answered request. ``route`` is a template, never a client's path."""
-        self.requests.labels(route, str(status)).inc()
-        self.duration.labels(route).observe(seconds)
+        if (route, status) not in self._of_route:
+            counter = self.requests.labels(route, str(status))
+            self._of_route[route, status] = counter, self.duration.labels(route)
+        counter, histogram = self._of_route[route, status]
+        counter.inc()
+        histogram.observe(seconds)
 
     def set_model(self, artifact: Artifact, load_seconds: float) -> None:
         """Record the model that is served."""

@@ -4,11 +4,13 @@ Pixels are 0-255, bright ink on dark ground as in MNIST. An image whose largest
 value is at most 1 is read as shares of full ink.
 """
 
+import contextlib
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from model.architecture import FRAME_SIDE
@@ -94,12 +96,13 @@ def fault_of(value: object, here: str) -> errors.PixelError | None:
 
 def _to_pixels(flat: list[Any]) -> Image | None:
     """784 JSON values as pixels of 0-255, or None where one is not such a number."""
-    kinds = set(map(type, flat))
+    with contextlib.suppress(TypeError, ValueError):  # not whole, no number, or out of range
+        whole = bytes(flat)
+        if not _holds_boolean(flat):
+            pixels = np.frombuffer(whole, np.uint8)
+            return pixels if max(whole) > 1 else pixels * np.uint8(PIXEL_MAX)
     try:
-        if kinds == {int}:  # bytes() converts and checks the range in one pass
-            whole = np.frombuffer(bytes(flat), np.uint8)
-            return whole if whole.max() > 1 else whole * np.uint8(PIXEL_MAX)
-        if kinds <= {int, float}:
+        if set(map(type, flat)) <= {int, float}:
             values = np.array(flat, np.float64)
             if values.min() >= 0 and values.max() <= PIXEL_MAX:  # false for NaN too
                 scale = 1 if values.max() > 1 else PIXEL_MAX
@@ -107,6 +110,15 @@ def _to_pixels(flat: list[Any]) -> Image | None:
     except (ValueError, OverflowError):
         pass
     return None
+
+
+def _holds_boolean(whole_numbers: list[int]) -> bool:
+    """Whether there is a boolean among numbers, which Python takes for one.
+
+    Written as JSON only booleans have an e, which is found in a quarter of the time that
+    it takes to ask each number for its type.
+    """
+    return b"e" in orjson.dumps(whole_numbers)
 
 
 def _join_rows(rows: list[Any], field: str) -> list[Any]:
