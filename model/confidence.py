@@ -54,5 +54,6 @@ def energies(logits: FloatArray) -> NDArray[np.float64]:
     Out-of-distribution Detection", where it has the other sign).
     """
     exact = logits.astype(np.float64)
-    largest = exact.max(axis=1)
-    return np.asarray(largest + np.log(np.exp(exact - largest[:, None]).sum(axis=1)))
+    largest = np.maximum.reduce(exact, axis=1, keepdims=True)
+    seen = np.add.reduce(np.exp(exact - largest), axis=1)
+    return np.asarray(largest[:, 0] + np.log(seen))

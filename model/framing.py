@@ -128,5 +128,10 @@ def _misplaced(ink: NDArray[np.uint8] | Ink) -> bool:
 def _box_side(ink: NDArray[np.uint8] | Ink) -> int:
     """The longer side of the bounding box of all strokes."""
     strokes = ink > INK
-    rows, columns = strokes.any(axis=1).tobytes(), strokes.any(axis=0).tobytes()
-    return max(line.rfind(1) - line.find(1) + 1 if 1 in line else 0 for line in (rows, columns))
+    rows, columns = (np.logical_or.reduce(strokes, axis=axis).tobytes() for axis in (1, 0))
+    return max(_length(rows), _length(columns))
+
+
+def _length(line: bytes) -> int:
+    """From the first 1 to the last of a row of 0 and 1."""
+    return line.rfind(1) - line.find(1) + 1 if 1 in line else 0

@@ -190,7 +190,7 @@ def softmax(logits: FloatArray) -> FloatArray:
     The row maximum is subtracted first, which changes nothing mathematically
     and keeps ``exp`` from overflowing (Goodfellow et al. 2016, section 4.1).
     """
-    shifted = logits - logits.max(axis=-1, keepdims=True)
+    shifted = logits - np.maximum.reduce(logits, axis=-1, keepdims=True)
     exponentials: FloatArray = np.exp(shifted)
-    exponentials /= exponentials.sum(axis=-1, keepdims=True)
+    exponentials /= np.add.reduce(exponentials, axis=-1, keepdims=True)
     return exponentials

@@ -100,7 +100,7 @@ def _to_pixels(flat: list[Any]) -> Image | None:
         whole = bytes(flat)
         if not _holds_boolean(flat):
             pixels = np.frombuffer(whole, np.uint8)
-            return pixels if max(whole) > 1 else pixels * np.uint8(PIXEL_MAX)
+            return pixels if pixels.max() > 1 else pixels * np.uint8(PIXEL_MAX)
     try:
         if set(map(type, flat)) <= {int, float}:
             values = np.array(flat, np.float64)
