@@ -8,7 +8,7 @@ counters never go backwards and the number of files stays bounded.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    Metric,
     generate_latest,
     multiprocess,
     values,
@@ -208,5 +209,23 @@ class Metrics:
         if directory is None:
             return self.registry
         together = CollectorRegistry()
-        multiprocess.MultiProcessCollector(together, directory)
+        AllFiles(together, directory)
         return together
+
+
+class AllFiles(multiprocess.MultiProcessCollector):
+    """The values in all files, but for those that a worker has made and not begun."""
+
+    def collect(self) -> Iterable[Metric]:
+        """The values, put together as each metric says."""
+        files = [str(file) for file in Path(self._path).glob("*.db") if _is_begun(file)]
+        together: Iterable[Metric] = self.merge(files, accumulate=True)
+        return together
+
+
+def _is_begun(file: Path) -> bool:
+    """Whether a file has its size, which it is given a moment after it is made."""
+    try:
+        return file.stat().st_size > 0
+    except FileNotFoundError:  # of a worker that has just ended
+        return False

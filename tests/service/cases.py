@@ -152,6 +152,7 @@ BAD_REQUESTS = [
     BadRequest("not json", 400, "invalid_json", "body", b'{"pixels": [0, 1'),
     BadRequest("json after json", 400, "invalid_json", "body", pixels_json(GOOD) + b"{}"),
     BadRequest("not utf-8", 400, "invalid_json", "body", b'{"pixels\xff": []}'),
+    BadRequest("half a character", 400, "invalid_json", "body", rb'{"image": "\ud800"}'),
     BadRequest("5000 digits", 400, "invalid_json", "body", one_pixel("9" * 5000)),
     BadRequest("duplicate key", 400, "duplicate_key", "pixels", b'{"pixels": [1], "pixels": [2]}'),
     BadRequest("10 000 deep", 400, "nested_too_deeply", "body", b"[" * 10_000 + b"]" * 10_000),

@@ -1,11 +1,14 @@
 """What is counted, in one process; several are counted in tests/e2e."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from service.settings import METRICS_VARIABLE
 from tests.service.cases import JSON, PNG, pixels_json, png
 
 
@@ -17,6 +20,14 @@ def samples(client: FlaskClient) -> dict[tuple[str, ...], float]:
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
+
+
+def test_a_file_that_a_worker_has_just_made_holds_nothing_up(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(METRICS_VARIABLE, str(tmp_path))
+    (tmp_path / "counter_1.db").touch()
+    assert app.test_client().get("/metrics").status_code == 200
 
 
 def test_requests_are_counted_by_route_template_and_status(client: FlaskClient) -> None:

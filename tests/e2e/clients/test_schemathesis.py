@@ -66,7 +66,7 @@ def assert_passed(run: subprocess.CompletedProcess[str]) -> None:
     count = len(list(Description().operations()))
     assert re.search(rf"Tested: {count}$", run.stdout, re.MULTILINE), short(run)
     for phase in PHASES:
-        assert f"✅ {phase}\n" in run.stdout, short(run)
+        assert f" {phase} (in " in run.stdout, short(run)
 
 
 def short(run: subprocess.CompletedProcess[str]) -> str:
@@ -74,8 +74,11 @@ def short(run: subprocess.CompletedProcess[str]) -> str:
     return "\n".join(line[:300] for line in (run.stdout + run.stderr).splitlines())
 
 
-def written(folder: Path, server: Server, spoil: Spoil) -> list[str | Path]:
-    """Arguments for the description of a server after ``spoil`` changed it."""
+def written(folder: Path, server: Server, spoil: Spoil = id) -> list[str | Path]:
+    """Arguments for the description of a server, after ``spoil`` changed it.
+
+    From a file, since where it is read from the server, that route is not tried.
+    """
     with server.client() as client:
         document = client.get("/openapi.json").json
     spoil(document)
@@ -85,7 +88,7 @@ def written(folder: Path, server: Server, spoil: Spoil) -> list[str | Path]:
 
 
 def test_all_is_as_described(server: Server, tmp_path: Path) -> None:
-    assert_passed(schemathesis(tmp_path, f"http://127.0.0.1:{server.port}/openapi.json"))
+    assert_passed(schemathesis(tmp_path, *written(tmp_path, server)))
 
 
 def test_all_is_as_described_where_a_key_is_needed(guarded: Server, tmp_path: Path) -> None:
@@ -97,14 +100,19 @@ def test_all_is_as_described_where_a_key_is_needed(guarded: Server, tmp_path: Pa
                 if isinstance(operation, dict) and operation["security"]:
                     operation["security"].remove({})
 
+    keys = ["-H", f"Authorization: Bearer {TOKEN}", "-H", f"X-API-Key: {TOKEN}"]
     arguments = written(tmp_path, guarded, insist)
-    assert_passed(
-        schemathesis(tmp_path, *arguments, "-H", f"X-API-Key: {TOKEN}", "--max-examples", "5")
-    )
+    assert_passed(schemathesis(tmp_path, *arguments, *keys, "--max-examples", "5"))
 
 
 def predict(document: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = document["paths"]["/predict"]["post"]
+    return found
+
+
+def top_k(document: dict[str, Any]) -> dict[str, Any]:
+    [parameter] = [each for each in predict(document)["parameters"] if each.get("name") == "top_k"]
+    found: dict[str, Any] = parameter["schema"]
     return found
 
 
@@ -113,7 +121,7 @@ def predict(document: dict[str, Any]) -> dict[str, Any]:
     {
         "a status is missing": (
             lambda document: predict(document)["responses"].pop("422"),
-            "Undocumented HTTP status code",
+            "Undocumented status code",
         ),
         "a content type is missing": (
             lambda document: predict(document)["responses"]["200"]["content"].pop(
@@ -125,20 +133,12 @@ def predict(document: dict[str, Any]) -> dict[str, Any]:
             lambda document: predict(document)["responses"]["200"]["headers"].pop("X-Request-ID"),
             "no_undocumented_header",
         ),
-        "a field is missing": (
-            lambda document: document["components"]["schemas"]["Prediction"]["properties"].pop(
-                "warnings"
-            ),
+        "a field is of another type": (
+            lambda document: document["components"]["schemas"]["Digit"].update(type="string"),
             "Response violates schema",
         ),
-        "a limit is too wide": (
-            lambda document: document["components"]["schemas"]["Pixel"].update(maximum=300),
-            "API rejected schema-compliant request",
-        ),
-        "a limit is too narrow": (
-            lambda document: document["components"]["schemas"]["Pixel"].update(maximum=200),
-            "API accepted schema-violating request",
-        ),
+        "a limit is too wide": (lambda document: top_k(document).update(maximum=11), "rejected"),
+        "a limit is too narrow": (lambda document: top_k(document).update(maximum=9), "accepted"),
     },
 )
 def test_a_wrong_description_is_found_out(
