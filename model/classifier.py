@@ -107,7 +107,7 @@ class Classifier:
         return Explanation(prediction, frame, occlusion(frame.pixels, score))
 
     def _predict(self, frames: Sequence[Frame]) -> list[Prediction]:
-        logits = self._engine.logits(np.stack([frame.pixels for frame in frames]))
+        logits = self._engine.logits(_stacked([frame.pixels for frame in frames]))
         probabilities = self.artifact.confidence.probabilities(logits)
         rows = zip(frames, probabilities, energies(logits).tolist(), strict=True)
         return [self._judge(*row) for row in rows]
@@ -128,3 +128,8 @@ class Classifier:
             reason=reason,
             warnings=frame.warnings,
         )
+
+
+def _stacked(frames: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Frames (28, 28) as one array (N, 28, 28); of a single one nothing is copied."""
+    return frames[0][np.newaxis] if len(frames) == 1 else np.array(frames)

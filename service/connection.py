@@ -14,7 +14,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, cast
 
 import httptools
@@ -214,7 +214,7 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header field. Names with an underscore could pose as others and are dropped."""
         if b"_" not in name:
-            key = name.decode("latin-1").upper().replace("-", "_")
+            key = _key(name)
             text = value.decode("latin-1")
             before = self._incoming.headers.get(key)
             self._incoming.headers[key] = text if before is None else f"{before},{text}"
@@ -366,6 +366,12 @@ def _overloaded() -> errors.Overloaded:
         "the service has as much work as it takes on at once; try again after a while",
         {"Retry-After": str(RETRY_SECONDS)},
     )
+
+
+@lru_cache(maxsize=256)  # clients send the same few over and over
+def _key(name: bytes) -> str:
+    """The name of a header field as WSGI has it."""
+    return name.decode("latin-1").upper().replace("-", "_")
 
 
 @dataclass(frozen=True)
