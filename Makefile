@@ -10,7 +10,8 @@ SEEDS ?= 5
 
 BIN := .venv/bin
 UV := .venv/uv/bin/uv pip compile --upgrade --universal --python-version 3.11 \
-	--generate-hashes --no-header --no-annotate --quiet pyproject.toml
+	--generate-hashes --no-header --no-annotate --quiet
+PEERS := bentoml fastapi flask kserve litserve mlserver ray
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test test-browser test-clients test-recipes screenshots check data train reproduce bench \
@@ -85,11 +86,12 @@ bench-training: .venv/test.stamp .venv/bench.stamp ## training beside PyTorch; w
 
 lock: ## choose newer versions for requirements/*.txt
 	$(PYTHON) -m venv .venv/uv && .venv/uv/bin/pip install --quiet uv
-	$(UV) -o requirements/serve.txt
-	$(UV) --extra train -o requirements/train.txt
-	$(UV) --extra test -o requirements/test.txt
-	$(UV) --extra browser -o requirements/browser.txt
-	$(UV) --extra clients -o requirements/clients.txt
+	$(UV) pyproject.toml -o requirements/serve.txt
+	$(UV) --extra train pyproject.toml -o requirements/train.txt
+	$(UV) --extra test pyproject.toml -o requirements/test.txt
+	$(UV) --extra browser pyproject.toml -o requirements/browser.txt
+	$(UV) --extra clients pyproject.toml -o requirements/clients.txt
+	$(foreach peer,$(PEERS),$(UV) --group $(peer) -o requirements/peers/$(peer).txt &&) true
 
 clean: ## remove everything that was made here
 	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis

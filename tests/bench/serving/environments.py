@@ -1,0 +1,50 @@
+"""The environments of the peers: each from its own lock, made when it is first asked for."""
+
+import importlib.metadata
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.helpers import ROOT
+
+LOCKS = ROOT / "requirements" / "peers"
+ENVIRONMENTS = ROOT / ".venv" / "peers"
+
+
+class CannotStart(Exception):
+    """Why a program cannot be measured, in one line."""
+
+
+def programs_of(name: str | None) -> Path:
+    """The folder of an environment's commands; None is the one that runs this.
+
+    Installs what its lock says, unless that is there; raises CannotStart.
+    """
+    if name is None:
+        return Path(sys.executable).parent
+    lock = (LOCKS / f"{name}.txt").read_bytes()
+    folder = ENVIRONMENTS / name
+    installed = folder / "installed.txt"
+    if not installed.exists() or installed.read_bytes() != lock:
+        _run(sys.executable, "-m", "venv", "--clear", folder)
+        pip = (folder / "bin" / "python", "-m", "pip", "install", "--quiet")
+        options = ("--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:")
+        _run(*pip, *options, "-r", LOCKS / f"{name}.txt")
+        installed.write_bytes(lock)
+    return folder / "bin"
+
+
+def versions(programs: Path, packages: Iterable[str]) -> str:
+    """What is installed beside these programs, as ``name version, ...``."""
+    sites = [str(site) for site in programs.parent.glob("lib/python3.*/site-packages")]
+    found = {
+        each.name.lower(): each.version for each in importlib.metadata.distributions(path=sites)
+    }
+    return ", ".join(f"{name} {found[name]}" for name in packages)
+
+
+def _run(*command: str | Path) -> None:
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise CannotStart((run.stderr.strip().splitlines() or ["no reason is given"])[-1])
