@@ -20,8 +20,9 @@ from tests.bench.serving.environments import LOCKS
 from tests.bench.serving.load import require_wrk
 from tests.bench.serving.processes import Weights
 from tests.bench.serving.programs import FLAGSHIP, MLP
-from tests.bench.serving.rounds import Bench, Results, Turn, measure
+from tests.bench.serving.rounds import Results, Turn, measure
 from tests.bench.serving.rows import Row
+from tests.bench.serving.starting import Bench
 from tests.bench.serving.table import table
 
 CORES = 2

@@ -54,8 +54,8 @@ def _peer(name: str, module: str, package: str) -> Program:
 
 DIGITS = _digits("digits")
 THROUGH_A_VIEW = DIGITS  # every request goes through one of Flask's views so far
-ONE_WORKER = _digits("digits, one worker on two cores", workers=1, cores=2)
-TWO_WORKERS = _digits("digits, two workers on two cores", workers=2, cores=2)
+ONE_WORKER = _digits("one worker", workers=1, cores=2)
+TWO_WORKERS = _digits("two workers", workers=2, cores=2)
 
 FASTAPI = _fastapi("FastAPI", "fastapi_pydantic", "pydantic")
 LEAN_FASTAPI = _fastapi("lean FastAPI", "fastapi_lean", "msgspec", "orjson")

@@ -78,3 +78,6 @@ def picture(path: str) -> Request:
 def _numbers(count: int) -> list[list[int]]:
     numbers: list[list[int]] = frames(count).reshape(count, PIXELS).tolist()
     return numbers
+
+
+JSON_IMAGE = json_image()

@@ -1,15 +1,13 @@
 """Everything that is measured, in rounds: each turn once a round, in an order that is drawn."""
 
-import http.client
 import json
 import sys
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from tqdm import tqdm
@@ -17,13 +15,12 @@ from tqdm import tqdm
 from tests.bench.serving.direct import Direct
 from tests.bench.serving.environments import CannotStart
 from tests.bench.serving.load import Load, load, pinned
-from tests.bench.serving.processes import Server, Weights, launched
-from tests.bench.serving.programs import MLP, Model, Program
-from tests.bench.serving.requests import DIGIT, Request
+from tests.bench.serving.processes import Server
+from tests.bench.serving.programs import MLP, Program
+from tests.bench.serving.requests import Request
+from tests.bench.serving.starting import Bench, Servers
 from tests.bench.training import worker
-from tests.client import Client
 
-READY_SECONDS = 90  # Ray takes some twenty on one core
 WARM_UP_SECONDS = 1
 
 
@@ -48,22 +45,6 @@ Measured: TypeAlias = Turn | Direct
 Side: TypeAlias = Callable[[int], Load]
 
 
-@dataclass(frozen=True)
-class Bench:
-    """Where it is measured. cores: the server's and the load's; folder: for logs."""
-
-    weights: Mapping[Model, Weights]
-    cores: tuple[int, int]
-    folder: Path
-
-    def server_cores(self, program: Program) -> Sequence[int]:
-        return self.cores[: program.cores]
-
-    def load_cores(self, program: Program) -> Sequence[int]:
-        """The other one; where the program has both, the load takes from it what it needs."""
-        return self.cores[1:] if program.cores == 1 else self.cores
-
-
 @dataclass
 class Results:
     """Of each turn its loads, round by round, or why there are none."""
@@ -72,12 +53,12 @@ class Results:
     failures: dict[Measured, str] = field(default_factory=dict)
 
     @property
-    def errors(self) -> dict[str, int]:
+    def errors(self) -> Mapping[str, int]:
         """Answers that were none, by the program that owed them."""
-        counts = {
-            turn.name: sum(each.errors for each in loads) for turn, loads in self.loads.items()
-        }
-        return {name: count for name, count in counts.items() if count}
+        counts: Counter[str] = Counter()
+        for turn, loads in self.loads.items():
+            counts[turn.name] += sum(each.errors for each in loads)
+        return +counts  # those above 0
 
 
 def measure(
@@ -100,33 +81,18 @@ def measure(
 def _open(
     turns: Iterable[Measured], bench: Bench, stack: ExitStack, results: Results
 ) -> dict[Measured, Side]:
-    """Start what is needed, each program once, and put it to sleep."""
-    sides: dict[Measured, Side] = {}
-    servers: dict[Program, Server | str] = {}
+    """Everything that can be measured; what cannot is noted in the results."""
+    servers, sides = Servers(bench, stack), dict[Measured, Side]()
     for turn in turns:
-        if isinstance(turn, Direct):
-            sides[turn] = _direct_side(turn, bench, stack)
-            continue
-        server = servers.get(turn.program)
-        if server is None:
-            server = servers[turn.program] = _start(turn, bench, stack)
-        if isinstance(server, str):
-            results.failures[turn] = server
-        else:
-            sides[turn] = partial(_ask, server, turn, bench)
+        try:
+            if isinstance(turn, Direct):
+                sides[turn] = _direct_side(turn, bench, stack)
+            else:
+                server = servers.answering(turn.program, turn.request)
+                sides[turn] = partial(_ask, server, turn, bench)
+        except CannotStart as error:
+            results.failures[turn] = str(error)
     return sides
-
-
-def _start(turn: Turn, bench: Bench, stack: ExitStack) -> Server | str:
-    """A sleeping server, or why there is none."""
-    weights, cores = bench.weights[turn.program.model], bench.server_cores(turn.program)
-    try:
-        server = stack.enter_context(launched(turn.program, weights, cores, bench.folder))
-        wait_until_right(server, turn.request)
-    except CannotStart as error:
-        return f"could not be started: {error}"
-    server.sleep()
-    return server
 
 
 def _ask(server: Server, turn: Turn, bench: Bench, seconds: int) -> Load:
@@ -152,30 +118,3 @@ def _direct_side(turn: Direct, bench: Bench, stack: ExitStack) -> Side:
         return Load(**json.loads(stdout.readline()))
 
     return side
-
-
-def wait_until_right(server: Server, request: Request) -> None:
-    """Ask until the answer is the right one; raises CannotStart."""
-    deadline = time.monotonic() + READY_SECONDS
-    found = "no answer"
-    while time.monotonic() < deadline and server.process.poll() is None:
-        try:
-            with Client(server.port) as client:
-                answer = client.request(request.method, request.path, request.body, request.headers)
-        except OSError:
-            time.sleep(0.1)
-            continue
-        if answer.status == http.client.OK:
-            require_digit(answer.json if request.digit else None, request)
-            return
-        found = f"status {answer.status}"
-        time.sleep(0.1)
-    raise CannotStart(f"{found}; {server.last_words()}")
-
-
-def require_digit(answer: Any, request: Request) -> None:  # noqa: ANN401 - any JSON value
-    """Stop before two different things are compared; raises CannotStart."""
-    for key in request.digit:
-        answer = answer[key]
-    if request.digit and answer != DIGIT:
-        raise CannotStart(f"it reads a {answer} where there is a {DIGIT}")

@@ -41,7 +41,7 @@ class Row:
                     None,
                     self.unit,
                     None,
-                    f"{turn.name} could not be started: {results.failures[turn]}",
+                    f"could not be started: {turn.name}: {results.failures[turn]}",
                     self.must,
                     self.aim,
                     "more",

@@ -13,12 +13,14 @@ from tests.bench.report import Figure, figure
 from tests.bench.serving.load import Load, load
 from tests.bench.serving.processes import Server, family, launched
 from tests.bench.serving.programs import DIGITS
-from tests.bench.serving.requests import json_image
-from tests.bench.serving.rounds import WARM_UP_SECONDS, Bench, wait_until_right
+from tests.bench.serving.requests import JSON_IMAGE
+from tests.bench.serving.rounds import WARM_UP_SECONDS
+from tests.bench.serving.starting import Bench, wait_until_right
 
 CLIENTS = 200
 CONNECTIONS = 8  # of everybody else
 GRACE_SECONDS = 2  # the service looks at its deadlines once a second, and lets a refusal be read
+REST_SECONDS = 1  # for the server to notice who has gone
 SETTLE_SECONDS = 5
 
 HEAD = b"POST /predict HTTP/1.1\r\nHost: digits\r\nContent-Type: application/json\r\n"
@@ -37,7 +39,7 @@ class Met:
 def figures(bench: Bench, seconds: int, read_timeout: int) -> Iterable[Figure]:
     """Of one run of so many seconds."""
     settings = {**DIGITS.variables, "DIGITS_READ_TIMEOUT": str(read_timeout)}
-    program, request = replace(DIGITS, variables=settings), json_image()
+    program, request = replace(DIGITS, variables=settings), JSON_IMAGE
     weights, cores = bench.weights[program.model], bench.load_cores(program)
     with ExitStack() as stack:
         server = stack.enter_context(
@@ -46,6 +48,7 @@ def figures(bench: Bench, seconds: int, read_timeout: int) -> Iterable[Figure]:
         wait_until_right(server, request)
         others = partial(load, server.port, request, connections=CONNECTIONS, cores=cores)
         alone = others(seconds=WARM_UP_SECONDS)
+        time.sleep(REST_SECONDS)
         before = descriptors(server)
         stack.enter_context(pinned_to(cores))
         met = asyncio.run(meet(server.port, partial(others, seconds=seconds)))
