@@ -15,7 +15,7 @@ from pathlib import Path
 
 from service.settings import METRICS_VARIABLE
 from tests.bench.service import prepare
-from tests.bench.serving.load import load, pinned, require_wrk
+from tests.bench.serving.load import ask, pinned, require_wrk
 from tests.bench.serving.processes import Server, family
 from tests.bench.serving.programs import DIGITS, FLAGSHIP, MLP, Model
 from tests.bench.serving.requests import JSON_IMAGE
@@ -50,7 +50,7 @@ def main() -> None:
 
 def microseconds_a_request(server: Server, bench: Bench) -> float:
     """Of the server's core, which has nothing else to do."""
-    found = load(
+    found = ask(
         server.port,
         JSON_IMAGE,
         connections=CONNECTIONS,

@@ -1,13 +1,15 @@
 """``make bench-service``: the service beside other servers of models.
 
 Each server has one core and the load (wrk) another. All read the same weights, the others
-through ONNX Runtime. With CI=true it fails when a server cannot be started.
+through ONNX Runtime. With CI=true it fails when a server cannot be measured.
 """
 
 import argparse
 import os
 import tempfile
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from model import export, locate
 from model.store import RELEASES, Store
 from tests.bench.report import Figure, figure, publish
 from tests.bench.serving import footprint, slow_clients
-from tests.bench.serving.environments import LOCKS
+from tests.bench.serving.environments import LOCKS, CannotMeasure, programs_of
 from tests.bench.serving.load import require_wrk
 from tests.bench.serving.processes import Weights
 from tests.bench.serving.programs import FLAGSHIP, MLP
@@ -38,7 +40,7 @@ class Scale:
     read_timeout: int
 
 
-FULL = Scale(rounds=7, seconds=4, slow_seconds=60, read_timeout=10)
+FULL = Scale(rounds=7, seconds=3, slow_seconds=60, read_timeout=10)
 QUICK = Scale(rounds=3, seconds=1, slow_seconds=12, read_timeout=4)
 
 
@@ -54,6 +56,7 @@ def main() -> None:
     rounds, seconds = arguments.rounds or scale.rounds, arguments.seconds or scale.seconds
     require_wrk()
     rows = [row for row in table() if is_among(arguments.peers, row)]
+    install(arguments.peers)
     with tempfile.TemporaryDirectory() as folder:
         bench = prepare(Path(folder))
         figures = list(footprint.figures(bench.folder))
@@ -63,13 +66,24 @@ def main() -> None:
         figures += [row.figure(results) for row in rows]
         publish("service", [*figures, errors(results)])
     if results.failures and os.environ.get("CI") == "true":
-        raise SystemExit("not every server could be started; the table says why")
+        raise SystemExit("not every server could be measured; the table says why")
 
 
 def is_among(peers: Collection[str], row: Row) -> bool:
     """Whether a row is about these peers, or about none."""
     programs = [turn.program for turn in row.turns if isinstance(turn, Turn)]
     return all(program.environment in {None, *peers} for program in programs)
+
+
+def install(peers: Collection[str]) -> None:
+    """Make the environments that are not there, as many at once as there are cores."""
+
+    def attempt(peer: str) -> None:
+        with suppress(CannotMeasure):  # its rows will say why
+            programs_of(peer)
+
+    with ThreadPoolExecutor(CORES) as pool:
+        list(pool.map(attempt, peers))
 
 
 def prepare(folder: Path) -> Bench:

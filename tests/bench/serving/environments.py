@@ -12,14 +12,14 @@ LOCKS = ROOT / "requirements" / "peers"
 ENVIRONMENTS = ROOT / ".venv" / "peers"
 
 
-class CannotStart(Exception):
+class CannotMeasure(Exception):
     """Why a program cannot be measured, in one line."""
 
 
 def programs_of(name: str | None) -> Path:
     """The folder of an environment's commands; None is the one that runs this.
 
-    Installs what its lock says, unless that is there; raises CannotStart.
+    Installs what its lock says, unless that is there; raises CannotMeasure.
     """
     if name is None:
         return Path(sys.executable).parent
@@ -47,4 +47,4 @@ def versions(programs: Path, packages: Iterable[str]) -> str:
 def _run(*command: str | Path) -> None:
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
-        raise CannotStart((run.stderr.strip().splitlines() or ["no reason is given"])[-1])
+        raise CannotMeasure((run.stderr.strip().splitlines() or ["no reason is given"])[-1])

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.serving.environments import CannotMeasure
 from tests.bench.serving.requests import Request
 
 SCRIPT = Path(__file__).with_name("load.lua")
@@ -32,10 +33,13 @@ def require_wrk() -> None:
         )
 
 
-def load(
+def ask(
     port: int, request: Request, *, connections: int, seconds: int, cores: Sequence[int]
 ) -> Load:
-    """Ask over keep-alive connections, each again as soon as it is answered."""
+    """Ask over keep-alive connections, each again as soon as it is answered.
+
+    Raises CannotMeasure when nobody is there.
+    """
     with tempfile.NamedTemporaryFile() as body:
         body.write(request.body)
         body.flush()
@@ -47,7 +51,11 @@ def load(
             *("--script", str(SCRIPT), f"http://127.0.0.1:{port}{request.path}"),
             *("--", request.method, body.name, *headers),
         ]
-        run = subprocess.run(command, capture_output=True, text=True, check=True)
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise CannotMeasure(
+            (run.stdout + run.stderr).strip()
+        )  # "unable to connect", in wrk's words
     return Load(**json.loads(run.stdout.splitlines()[-1]))
 
 

@@ -72,6 +72,8 @@ class Server:
 
     def end(self) -> None:
         """SIGTERM, and for what is left of it SIGKILL."""
+        if self.process.poll() is not None:
+            return
         self._wake()
         members = family(self.process.pid)
         self.process.terminate()
@@ -85,7 +87,7 @@ class Server:
 def launched(
     program: Program, weights: Weights, cores: Sequence[int], folder: Path
 ) -> Iterator[Server]:
-    """A server that was started and may not be ready yet; raises CannotStart."""
+    """A server that was started and may not be ready yet; raises CannotMeasure."""
     programs, port = programs_of(program.environment), free_port()
     first, *others = (word.format(port=port) for word in program.command)
     variables = {

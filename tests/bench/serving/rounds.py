@@ -13,8 +13,8 @@ import numpy as np
 from tqdm import tqdm
 
 from tests.bench.serving.direct import Direct
-from tests.bench.serving.environments import CannotStart
-from tests.bench.serving.load import Load, load, pinned
+from tests.bench.serving.environments import CannotMeasure
+from tests.bench.serving.load import Load, ask, pinned
 from tests.bench.serving.processes import Server
 from tests.bench.serving.programs import MLP, Program
 from tests.bench.serving.requests import Request
@@ -68,13 +68,18 @@ def measure(
     rng, results = np.random.default_rng(seed), Results()
     with ExitStack() as stack:
         sides = _open(turns, bench, stack, results)
-        for side in sides.values():
-            side(WARM_UP_SECONDS)
         results.loads = {turn: [] for turn in sides}
         order = list(sides)
-        for _ in tqdm(range(rounds), desc="rounds", disable=None, leave=False):
+        for number in tqdm(range(1 + rounds), desc="rounds", disable=None, leave=False):
             for turn in (order[index] for index in rng.permutation(len(order))):
-                results.loads[turn].append(sides[turn](seconds))
+                if turn in results.failures:
+                    continue
+                try:
+                    load = sides[turn](seconds if number else WARM_UP_SECONDS)
+                except CannotMeasure as error:
+                    results.failures[turn] = str(error)
+                else:
+                    results.loads[turn] += [load] if number else []
     return results
 
 
@@ -90,7 +95,7 @@ def _open(
             else:
                 server = servers.answering(turn.program, turn.request)
                 sides[turn] = partial(_ask, server, turn, bench)
-        except CannotStart as error:
+        except CannotMeasure as error:
             results.failures[turn] = str(error)
     return sides
 
@@ -98,7 +103,7 @@ def _open(
 def _ask(server: Server, turn: Turn, bench: Bench, seconds: int) -> Load:
     cores = bench.load_cores(turn.program)
     with server.awake():
-        return load(
+        return ask(
             server.port, turn.request, connections=turn.connections, seconds=seconds, cores=cores
         )
 

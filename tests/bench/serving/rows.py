@@ -33,7 +33,7 @@ class Row:
         return [self.turn] if self.against is None else [self.turn, self.against]
 
     def figure(self, results: Results) -> Figure:
-        """The median of the rounds; where a program did not start, why."""
+        """The median of the rounds; where a program did not answer, why."""
         for turn in self.turns:
             if turn in results.failures:
                 return Figure(
@@ -41,7 +41,7 @@ class Row:
                     None,
                     self.unit,
                     None,
-                    f"could not be started: {turn.name}: {results.failures[turn]}",
+                    f"could not be measured: {turn.name}: {results.failures[turn]}",
                     self.must,
                     self.aim,
                     "more",

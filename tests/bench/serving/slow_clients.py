@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.bench.report import Figure, figure
-from tests.bench.serving.load import Load, load
+from tests.bench.serving.load import Load, ask
 from tests.bench.serving.processes import Server, family, launched
 from tests.bench.serving.programs import DIGITS
 from tests.bench.serving.requests import JSON_IMAGE
@@ -46,7 +46,7 @@ def figures(bench: Bench, seconds: int, read_timeout: int) -> Iterable[Figure]:
             launched(program, weights, bench.server_cores(program), bench.folder)
         )
         wait_until_right(server, request)
-        others = partial(load, server.port, request, connections=CONNECTIONS, cores=cores)
+        others = partial(ask, server.port, request, connections=CONNECTIONS, cores=cores)
         alone = others(seconds=WARM_UP_SECONDS)
         time.sleep(REST_SECONDS)
         before = descriptors(server)

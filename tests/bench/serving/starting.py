@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.bench.serving.environments import CannotStart
+from tests.bench.serving.environments import CannotMeasure
 from tests.bench.serving.processes import Server, Weights, launched
 from tests.bench.serving.programs import Model, Program
 from tests.bench.serving.requests import DIGIT, Request
@@ -38,17 +38,17 @@ class Servers:
 
     bench: Bench
     stack: ExitStack
-    _known: dict[Program, Server | CannotStart] = field(default_factory=dict)
+    _known: dict[Program, Server | CannotMeasure] = field(default_factory=dict)
 
     def answering(self, program: Program, request: Request) -> Server:
-        """The server of ``program``, which answers ``request``; raises CannotStart."""
+        """The server of ``program``, which answers ``request``; raises CannotMeasure."""
         if program not in self._known:
             try:
                 self._known[program] = self._start(program, request)
-            except CannotStart as error:
+            except CannotMeasure as error:
                 self._known[program] = error
         server = self._known[program]
-        if isinstance(server, CannotStart):
+        if isinstance(server, CannotMeasure):
             raise server
         with server.awake():
             require_right_answer(server, request)
@@ -66,26 +66,26 @@ class Servers:
 
 
 def wait_until_right(server: Server, request: Request) -> None:
-    """Ask until the answer is the right one; raises CannotStart."""
+    """Ask until the answer is the right one; raises CannotMeasure."""
     deadline = time.monotonic() + READY_SECONDS
     found: Exception | None = None
     while time.monotonic() < deadline and server.process.poll() is None:
         try:
             require_right_answer(server, request)
-        except (OSError, CannotStart) as error:
+        except (OSError, CannotMeasure) as error:
             found = error
             time.sleep(0.1)
         else:
             return
-    raise CannotStart(f"{found}; {server.last_words()}")
+    raise CannotMeasure(f"{found}; {server.last_words()}")
 
 
 def require_right_answer(server: Server, request: Request) -> None:
-    """Ask once; raises OSError or CannotStart. Another digit than the right one ends it all."""
+    """Ask once; raises OSError or CannotMeasure. Another digit than the right one ends it all."""
     with Client(server.port) as client:
         answer = client.request(request.method, request.path, request.body, request.headers)
     if answer.status != http.client.OK:
-        raise CannotStart(f"it answers {request.path} with status {answer.status}")
+        raise CannotMeasure(f"it answers {request.path} with status {answer.status}")
     if request.digit:
         found = answer.json
         for key in request.digit:

@@ -57,7 +57,7 @@ def of_connections() -> Iterable[Row]:
         yield Row(f"JSON, {count} connections", ours, theirs)
         yield Row(f"JSON, {count} connections, p99", ours, unit="ms")
     yield Row(
-        "JSON, both cores shared with the load, two workers",
+        "JSON, both cores, two workers",
         Turn(programs.TWO_WORKERS, JSON_IMAGE, connections=64),
         Turn(programs.ONE_WORKER, JSON_IMAGE, connections=64),
     )
