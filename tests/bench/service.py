@@ -18,7 +18,7 @@ from model import export, locate
 from model.store import RELEASES, Store
 from tests.bench.report import Figure, figure, publish
 from tests.bench.serving import footprint, slow_clients
-from tests.bench.serving.environments import LOCKS, CannotMeasure, programs_of
+from tests.bench.serving.environments import LOCKS, CannotMeasure, python_of
 from tests.bench.serving.load import require_wrk
 from tests.bench.serving.processes import Weights
 from tests.bench.serving.programs import FLAGSHIP, MLP
@@ -80,7 +80,7 @@ def install(peers: Collection[str]) -> None:
 
     def attempt(peer: str) -> None:
         with suppress(CannotMeasure):  # its rows will say why
-            programs_of(peer)
+            python_of(peer)
 
     with ThreadPoolExecutor(CORES) as pool:
         list(pool.map(attempt, peers))

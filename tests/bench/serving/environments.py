@@ -16,28 +16,28 @@ class CannotMeasure(Exception):
     """Why a program cannot be measured, in one line."""
 
 
-def programs_of(name: str | None) -> Path:
-    """The folder of an environment's commands; None is the one that runs this.
+def python_of(name: str | None) -> Path:
+    """The Python of an environment; None is the one that runs this.
 
     Installs what its lock says, unless that is there; raises CannotMeasure.
     """
     if name is None:
-        return Path(sys.executable).parent
+        return Path(sys.executable)
     lock = (LOCKS / f"{name}.txt").read_bytes()
     folder = ENVIRONMENTS / name
-    installed = folder / "installed.txt"
+    python, installed = folder / "bin" / "python", folder / "installed.txt"
     if not installed.exists() or installed.read_bytes() != lock:
         _run(sys.executable, "-m", "venv", "--clear", folder)
-        pip = (folder / "bin" / "python", "-m", "pip", "install", "--quiet")
+        pip = (python, "-m", "pip", "install", "--quiet")
         options = ("--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:")
         _run(*pip, *options, "-r", LOCKS / f"{name}.txt")
         installed.write_bytes(lock)
-    return folder / "bin"
+    return python
 
 
-def versions(programs: Path, packages: Iterable[str]) -> str:
-    """What is installed beside these programs, as ``name version, ...``."""
-    sites = [str(site) for site in programs.parent.glob("lib/python3.*/site-packages")]
+def versions(python: Path, packages: Iterable[str]) -> str:
+    """What is installed for a Python, as ``name version, ...``."""
+    sites = [str(site) for site in python.parents[1].glob("lib/python3.*/site-packages")]
     found = {
         each.name.lower(): each.version for each in importlib.metadata.distributions(path=sites)
     }

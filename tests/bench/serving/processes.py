@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.serving.environments import programs_of
+from tests.bench.serving.environments import python_of
 from tests.bench.serving.load import pinned
 from tests.bench.serving.programs import Program
 from tests.helpers import ROOT, environment
@@ -88,8 +88,8 @@ def launched(
     program: Program, weights: Weights, cores: Sequence[int], folder: Path
 ) -> Iterator[Server]:
     """A server that was started and may not be ready yet; raises CannotMeasure."""
-    programs, port = programs_of(program.environment), free_port()
-    first, *others = (word.format(port=port) for word in program.command)
+    python, port = python_of(program.environment), free_port()
+    module = [word.format(port=port) for word in program.command]
     variables = {
         **ONE_THREAD,
         "PYTHONPATH": str(ROOT),
@@ -102,7 +102,7 @@ def launched(
     log = folder / f"{port}.log"
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [*pinned(cores), str(programs / first), *others],
+            [*pinned(cores), str(python), "-m", *module],
             cwd=ROOT,
             env=environment(variables),
             stdin=subprocess.DEVNULL,

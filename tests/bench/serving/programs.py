@@ -18,7 +18,7 @@ GUNICORN = "--worker-class gthread --threads 4 --bind 127.0.0.1:{port}"
 class Program:
     """A server: what starts it, and where that is installed.
 
-    command: its first word is found in the environment; ``{port}`` is put in.
+    command: what follows ``python -m``; ``{port}`` is put in.
     environment: one of those of ``requirements/peers``, None for the project's own.
     packages: whose versions are told. cores: how many it may use.
     """
@@ -38,8 +38,7 @@ class Program:
 
 def _digits(name: str, *, workers: int = 1, cores: int = 1, **settings: str) -> Program:
     variables = {"DIGITS_WORKERS": str(workers), **settings}
-    command = ("python", "-m", "service")
-    return Program(name, command, None, ("flask", "gunicorn"), variables, cores=cores)
+    return Program(name, ("service",), None, ("flask", "gunicorn"), variables, cores=cores)
 
 
 def _fastapi(name: str, module: str, *packages: str) -> Program:
@@ -48,8 +47,7 @@ def _fastapi(name: str, module: str, *packages: str) -> Program:
 
 
 def _peer(name: str, module: str, package: str) -> Program:
-    command = ("python", "-m", f"{PEERS}.{module}")
-    return Program(name, command, package, (package, "onnxruntime"))
+    return Program(name, (f"{PEERS}.{module}",), package, (package, "onnxruntime"))
 
 
 DIGITS = _digits("digits")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from tests.bench.report import Figure, figure
-from tests.bench.serving.environments import programs_of, versions
+from tests.bench.serving.environments import python_of, versions
 from tests.bench.serving.load import Load
 from tests.bench.serving.rounds import Measured, Results, Turn
 
@@ -73,6 +73,5 @@ def told(turn: Measured, loads: Sequence[Load]) -> str:
     figures = f"{rate:.0f} req/s, p50 {p50:.2f} ms, p99 {p99:.2f} ms"
     if not isinstance(turn, Turn):
         return f"{turn.name}: {figures}"
-    programs = programs_of(turn.program.environment)
-    about = versions(programs, turn.program.packages)
+    about = versions(python_of(turn.program.environment), turn.program.packages)
     return f"{turn.name} ({about}), {turn.connections} connections: {figures}"
