@@ -10,11 +10,12 @@ SEEDS ?= 5
 
 BIN := .venv/bin
 UV := .venv/uv/bin/uv pip compile --upgrade --universal --python-version 3.11 \
-	--generate-hashes --no-header --no-annotate --quiet pyproject.toml
+	--generate-hashes --no-header --no-annotate --quiet
+PEERS := $(basename $(notdir $(wildcard requirements/peers/*.txt)))
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test test-browser test-clients test-recipes screenshots check data train reproduce bench \
-	bench-service bench-engine bench-training lock clean
+	bench-service bench-normalizer bench-engine bench-training profile lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -59,8 +60,8 @@ reproduce: .venv/train.stamp ## run the published recipes with SEEDS seeds each 
 
 bench: bench-service bench-normalizer bench-engine bench-training ## all of these
 
-bench-service: .venv/test.stamp ## measure the running service; writes build/bench/service.json
-	$(BIN)/python -m tests.bench.service
+bench-service: .venv/test.stamp ## the service beside its peers, needs wrk; writes build/bench/service.json; QUICK=1 for 5 min
+	$(BIN)/python -m tests.bench.service $(if $(QUICK),--quick)
 
 bench-normalizer: .venv/test.stamp ## an image on its way to the frame; writes build/bench/normalizer.json
 	$(BIN)/python -m tests.bench.normalizer
@@ -77,6 +78,15 @@ bench-training: .venv/test.stamp .venv/bench.stamp ## training beside PyTorch; w
 	.venv/clients/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+profile: .venv/test.stamp .venv/profile/stamp ## where a request's time goes, needs wrk; writes build/profile
+	$(BIN)/python -m tests.bench.profiling
+
+# A profiler has an environment of its own: the service runs without it.
+.venv/profile/stamp: requirements/profile.txt | .venv/test.stamp
+	$(BIN)/python -m venv .venv/profile
+	.venv/profile/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 # PyTorch has an environment of its own: nothing else here needs it.
 .venv/bench.stamp: requirements/bench.txt | .venv/test.stamp
 	$(BIN)/python -m venv .venv/bench
@@ -85,11 +95,13 @@ bench-training: .venv/test.stamp .venv/bench.stamp ## training beside PyTorch; w
 
 lock: ## choose newer versions for requirements/*.txt
 	$(PYTHON) -m venv .venv/uv && .venv/uv/bin/pip install --quiet uv
-	$(UV) -o requirements/serve.txt
-	$(UV) --extra train -o requirements/train.txt
-	$(UV) --extra test -o requirements/test.txt
-	$(UV) --extra browser -o requirements/browser.txt
-	$(UV) --extra clients -o requirements/clients.txt
+	$(UV) pyproject.toml -o requirements/serve.txt
+	$(UV) --extra train pyproject.toml -o requirements/train.txt
+	$(UV) --extra test pyproject.toml -o requirements/test.txt
+	$(UV) --extra browser pyproject.toml -o requirements/browser.txt
+	$(UV) --extra clients pyproject.toml -o requirements/clients.txt
+	$(UV) --group profile -o requirements/profile.txt
+	for peer in $(PEERS); do $(UV) --group $$peer -o requirements/peers/$$peer.txt || exit; done
 
 clean: ## remove everything that was made here
 	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,80 +1,118 @@
-"""``make bench``: how fast the service starts and what it weighs."""
+"""``make bench-service``: the service beside other servers of models.
 
+Each server has one core and the load (wrk) another. All read the same weights, the others
+through ONNX Runtime. With CI=true it fails when a server cannot be measured.
+"""
+
+import argparse
+import os
 import tempfile
-import time
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.report import figure, publish
-from tests.client import Client
-from tests.server import Server, clean_environment, free_port, launch, running
-from tests.service.cases import GOOD
+from model import artifact as artifacts
+from model import export, locate
+from model.store import RELEASES, Store
+from tests.bench.report import Figure, figure, publish
+from tests.bench.serving import footprint, slow_clients
+from tests.bench.serving.environments import LOCKS, CannotMeasure, python_of
+from tests.bench.serving.load import require_wrk
+from tests.bench.serving.processes import Weights
+from tests.bench.serving.programs import FLAGSHIP, MLP
+from tests.bench.serving.rounds import Results, Turn, measure
+from tests.bench.serving.rows import Row
+from tests.bench.serving.starting import Bench
+from tests.bench.serving.table import table
 
-STARTS = 11
-WARM_UP_REQUESTS = 500
+CORES = 2
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How long it takes: rounds, seconds of a turn, and seconds and deadline of slow clients."""
+
+    rounds: int
+    seconds: int
+    slow_seconds: int
+    read_timeout: int
+
+
+FULL = Scale(rounds=7, seconds=3, slow_seconds=60, read_timeout=10)
+QUICK = Scale(rounds=3, seconds=1, slow_seconds=12, read_timeout=4)
 
 
 def main() -> None:
+    peers = sorted(path.stem for path in LOCKS.glob("*.txt"))
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.service", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="short turns: does it all work?")
+    parser.add_argument("--rounds", type=int, help=f"turns of each ({FULL.rounds})")
+    parser.add_argument("--seconds", type=int, help=f"of a turn ({FULL.seconds})")
+    parser.add_argument("--peers", nargs="*", choices=peers, default=peers, help="all of them")
+    arguments = parser.parse_args()
+    scale = QUICK if arguments.quick else FULL
+    rounds, seconds = arguments.rounds or scale.rounds, arguments.seconds or scale.seconds
+    require_wrk()
+    rows = [row for row in table() if is_among(arguments.peers, row)]
+    install(arguments.peers)
     with tempfile.TemporaryDirectory() as folder:
-        starts = [start_to_first_answer(Path(folder) / "log") for _ in range(STARTS)]
-        weight = resident_megabytes(Path(folder) / "log")
-    publish(
-        "service",
-        [
-            figure(
-                "start to first answer, two workers",
-                starts,
-                "s",
-                reference="from `python -m service` to 200 of POST /predict",
-                must=1.0,
-                aim=0.4,
-            ),
-            figure(
-                "master and one worker, resident",
-                [weight],
-                "MB",
-                reference=f"sum of VmRSS after {WARM_UP_REQUESTS} predictions",
-                must=90,
-                aim=75,
-            ),
-        ],
+        bench = prepare(Path(folder))
+        figures = list(footprint.figures(bench.folder))
+        figures += slow_clients.figures(bench, scale.slow_seconds, scale.read_timeout)
+        turns = dict.fromkeys(turn for row in rows for turn in row.turns)
+        results = measure(turns, bench, rounds=rounds, seconds=seconds)
+        figures += [row.figure(results) for row in rows]
+        publish("service", [*figures, errors(results)])
+    if results.failures and os.environ.get("CI") == "true":
+        raise SystemExit("not every server could be measured; the table says why")
+
+
+def is_among(peers: Collection[str], row: Row) -> bool:
+    """Whether a row is about these peers, or about none."""
+    programs = [turn.program for turn in row.turns if isinstance(turn, Turn)]
+    return all(program.environment in {None, *peers} for program in programs)
+
+
+def install(peers: Collection[str]) -> None:
+    """Make the environments that are not there, as many at once as there are cores."""
+
+    def attempt(peer: str) -> None:
+        with suppress(CannotMeasure):  # its rows will say why
+            python_of(peer)
+
+    with ThreadPoolExecutor(CORES) as pool:
+        list(pool.map(attempt, peers))
+
+
+def prepare(folder: Path) -> Bench:
+    """The models for both sides, and the cores."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < CORES:
+        raise SystemExit(f"this takes {CORES} cores, one for the server and one for the load")
+    weights = {
+        MLP: exported(Store(RELEASES).path(1), folder / "mlp.onnx"),
+        FLAGSHIP: exported(locate(), folder / "flagship.onnx"),
+    }
+    return Bench(weights, (cores[0], cores[1]), folder)
+
+
+def exported(artifact: Path, onnx: Path) -> Weights:
+    export.write(onnx, artifacts.read(artifact))
+    return Weights(artifact, onnx)
+
+
+def errors(results: Results) -> Figure:
+    """How many answers of all turns were none."""
+    found = ", ".join(f"{name}: {count}" for name, count in results.errors.items())
+    return figure(
+        "answers that were no 200, and broken connections",
+        [sum(results.errors.values())],
+        "",
+        reference=found or "in all turns of all programs",
+        must=0,
     )
-
-
-def start_to_first_answer(log: Path) -> float:
-    """Seconds from launching the service to the answer of its first prediction."""
-    port = free_port()
-    began = time.perf_counter()
-    process = launch(log, clean_environment(port=port))
-    try:
-        while not is_answered(port):
-            time.sleep(0.002)
-        return time.perf_counter() - began
-    finally:
-        Server(port, process, log).stop()
-
-
-def is_answered(port: int) -> bool:
-    try:
-        with Client(port) as client:
-            return client.predict_json({"pixels": GOOD}).status == 200
-    except OSError:
-        return False
-
-
-def resident_megabytes(log: Path) -> float:
-    """Resident memory of the master and one worker that has done some work."""
-    with running(log, workers=1) as server:
-        with server.client() as client:
-            for _ in range(WARM_UP_REQUESTS):
-                client.predict_json({"pixels": GOOD})
-        return sum(resident(pid) for pid in [server.process.pid, *server.workers()]) / 1000
-
-
-def resident(pid: int) -> int:
-    """Resident kilobytes of one process."""
-    status = Path(f"/proc/{pid}/status").read_text("ascii")
-    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
-    return int(line.split()[1])
 
 
 if __name__ == "__main__":

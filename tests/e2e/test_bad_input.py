@@ -1,13 +1,16 @@
 """Bad input to the real server: refused by the table, and the next request is answered."""
 
+import contextlib
 import json
+import select
 import socket
+from pathlib import Path
 
 import pytest
 
 from service.pixels import PIXELS
 from tests.client import Client
-from tests.server import Server
+from tests.server import Server, wait_for
 from tests.service.cases import BAD_REQUESTS, JSON, MAX_BODY_BYTES, BadRequest
 from tests.service.cases_v1 import V1_CASES
 from tests.service.cases_v2 import V2_CASES
@@ -27,7 +30,12 @@ def raw(server: Server, request: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         connection.sendall(request)
         connection.shutdown(socket.SHUT_WR)
-        return b"".join(iter(lambda: connection.recv(65536), b""))
+        return rest(connection)
+
+
+def rest(connection: socket.socket) -> bytes:
+    """All that the server still says on a connection."""
+    return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 def post(*headers: str, body: bytes = b"") -> bytes:
@@ -107,7 +115,7 @@ def test_malformed_chunks_are_the_clients_fault(server: Server, chunk: bytes) ->
 def test_a_client_that_falls_silent_in_its_body_is_told_so(server: Server) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         connection.sendall(post("Content-Length: 100", body=b'{"pix'))
-        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        answer = rest(connection)
     assert refusal(answer) == (408, "read_timeout")
     assert_still_serving(server)
 
@@ -121,6 +129,41 @@ def test_clients_that_fall_silent_in_their_header_do_not_stop_the_service(server
     finally:
         for connection in held:
             connection.close()
+
+
+@pytest.mark.parametrize(
+    ("at_once", "slowly"),
+    [(b"POST /predict HTTP/1.1\r\n", b"X-Slow: "), (post("Content-Length: 9999"), b"  ")],
+    ids=["header", "body"],
+)
+def test_clients_that_send_byte_by_byte_are_let_go(
+    server: Server, at_once: bytes, slowly: bytes
+) -> None:
+    """Each byte is on its way, yet the request as a whole has a deadline."""
+    before = open_descriptors(server)
+    with contextlib.ExitStack() as stack:
+        address = ("127.0.0.1", server.port)
+        slow = [stack.enter_context(socket.create_connection(address)) for _ in range(20)]
+        for connection in slow:
+            connection.sendall(at_once)
+        for byte in slowly.ljust(200):
+            assert_still_serving(server)
+            answered, _, _ = select.select(slow, [], [], 0.1)
+            for connection in answered:
+                assert refusal(rest(connection)) == (408, "read_timeout")
+                slow.remove(connection)
+            if not slow:
+                break
+            for connection in slow:
+                connection.sendall(bytes([byte]))
+        assert not slow
+    wait_for("their descriptors are free", lambda: open_descriptors(server) <= before)
+
+
+def open_descriptors(server: Server) -> int:
+    """How many files and sockets the workers have open."""
+    folders = [Path(f"/proc/{pid}/fd") for pid in server.workers()]
+    return sum(1 for folder in folders for _ in folder.iterdir())
 
 
 def test_a_connection_survives_a_refusal(server: Server) -> None:

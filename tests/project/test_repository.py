@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.helpers import ROOT
 # What is compared with in a benchmark is of another build on every platform: it has no hashes.
 BENCH = ROOT / "requirements" / "bench.txt"
 LOCKS = sorted(set((ROOT / "requirements").glob("*.txt")) - {BENCH})
+PEERS = sorted((ROOT / "requirements" / "peers").glob("*.txt"))
 MEGABYTES = 1_000_000
 
 
@@ -21,7 +23,7 @@ def tracked() -> list[Path]:
     return [ROOT / name for name in names.split("\0") if name and (ROOT / name).exists()]
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+@pytest.mark.parametrize("lock", [*LOCKS, *PEERS], ids=lambda lock: lock.name)
 def test_every_locked_requirement_has_hashes_and_no_host(lock: Path) -> None:
     text = lock.read_text("utf-8")
     requirements = re.split(r"\n(?=\S)", text.strip())
@@ -39,9 +41,16 @@ def test_what_is_compared_with_is_chosen_and_of_no_host() -> None:
 
 def test_the_locks_agree_with_each_other() -> None:
     pins = [set(re.findall(r"^\S+==\S+", lock.read_text("utf-8"), re.MULTILINE)) for lock in LOCKS]
-    browser, clients, serve, test, train = pins
+    browser, clients, _profile, serve, test, train = pins
     assert serve <= train <= test <= browser
     assert serve <= clients  # whose own clients hold other things back
+
+
+def test_every_group_of_what_is_measured_with_has_its_lock() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    assert sorted(project["dependency-groups"]) == sorted(
+        [*(peer.stem for peer in PEERS), "profile"]
+    )
 
 
 def test_no_data_set_and_nothing_big_is_tracked() -> None:
