@@ -90,7 +90,7 @@ class Classifier:
         """
         if len(images) == 0:
             raise InputError("there is no image to classify")
-        return self._predict([normalizer.normalize(image, manner) for image in images])
+        return self._predict(normalizer.normalize_all(images, manner))
 
     def explain(self, image: NDArray[np.uint8], manner: Manner = "auto") -> Explanation:
         """Predict one image as ``classify`` does, and say why; raises InputError.

@@ -28,6 +28,9 @@ BOTH_WAYS = 0.75  # ink both lighter and darker than an uneven ground, one as mu
 MOMENTS: Ink = np.stack([np.ones((FRAME_SIDE, FRAME_SIDE)), *np.indices((FRAME_SIDE, FRAME_SIDE))])
 MOMENTS = MOMENTS.reshape(3, -1).astype(np.float32)
 
+# Where the border of a frame is among its 784 pixels.
+BORDER = np.flatnonzero(np.pad(np.zeros((FRAME_SIDE - 2,) * 2), 1, constant_values=1))
+
 
 def reframe(image: NDArray[np.uint8]) -> Frame:
     """The frame of an image (28, 28) uint8."""
@@ -65,6 +68,27 @@ def reframe(image: NDArray[np.uint8]) -> Frame:
         steps.append(placed(digit))
         pixels = place(digit)
     return Frame(pixels, warnings=tuple(warnings), steps=tuple(steps))
+
+
+def settled(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which of the images (N, 28, 28) ``reframe`` leaves as they are, where the border is black.
+
+    It finds what is true of nearly all images of MNIST, in a tenth of the time that it takes
+    to look at them one by one.
+    """
+    rows = images.reshape(len(images), -1)
+    black = ~rows[:, BORDER].any(axis=1)
+    strokes = images > INK
+    sides = [_lengths(np.logical_or.reduce(strokes, axis=axis)) for axis in (1, 2)]
+    side = np.maximum(*sides)
+    in_place = (side > BOX_SIDE) | ((side >= SMALLEST_BOX) & ~_off_centre(rows.T))
+    return np.asarray(black & (rows.max(axis=1) >= FAINT) & in_place)
+
+
+def _lengths(lines: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """From the first true value to the last of each line (N, L), 0 where there is none."""
+    first, behind = lines.argmax(axis=1), lines[:, ::-1].argmax(axis=1)
+    return np.asarray(np.where(lines.any(axis=1), lines.shape[1] - behind - first, 0))
 
 
 def _median(values: NDArray[np.uint8]) -> float:
@@ -118,11 +142,14 @@ def _misplaced(ink: NDArray[np.uint8] | Ink) -> bool:
     side = _box_side(ink)
     if side > BOX_SIDE:
         return False  # it does not stand free
-    if side < SMALLEST_BOX:
-        return True
-    total, down, across = MOMENTS @ ink.reshape(-1).astype(np.float32)
-    middle = FRAME_SIDE / 2 * total
-    return bool(max(abs(down - middle), abs(across - middle)) > OFF_CENTRE * total)
+    return side < SMALLEST_BOX or bool(_off_centre(ink.reshape(-1)))
+
+
+def _off_centre(pixels: NDArray[np.uint8] | Ink) -> NDArray[np.bool_]:
+    """Whether the centre of mass is elsewhere than MNIST has it, of pixels (784,) or (784, N)."""
+    total, down, across = MOMENTS @ pixels.astype(np.float32)
+    middle, most = FRAME_SIDE / 2 * total, OFF_CENTRE * total
+    return np.asarray((np.abs(down - middle) > most) | (np.abs(across - middle) > most))
 
 
 def _box_side(ink: NDArray[np.uint8] | Ink) -> int:

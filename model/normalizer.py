@@ -6,16 +6,20 @@ amount to is ``VERSION``, which the artifact records, so that a model is never s
 other eyes than it was evaluated with.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from model.architecture import FRAME_SIDE
 from model.errors import InputError
 from model.frame import Frame, Manner
-from model.framing import reframe
+from model.framing import reframe, settled
 from model.sheet import frame_sheet
 
 VERSION = 3
+
+FRAME = (FRAME_SIDE, FRAME_SIDE)
 
 
 def normalize(image: NDArray[np.uint8], manner: Manner = "auto") -> Frame:
@@ -30,7 +34,7 @@ def normalize(image: NDArray[np.uint8], manner: Manner = "auto") -> Frame:
         raise InputError(
             f"an image is a non-empty (H, W) uint8 array, not {image.dtype} {image.shape}"
         )
-    framed = image.shape == (FRAME_SIDE, FRAME_SIDE)
+    framed = image.shape == FRAME
     if manner == "never" and not framed:
         height, width = image.shape
         raise InputError(
@@ -40,3 +44,20 @@ def normalize(image: NDArray[np.uint8], manner: Manner = "auto") -> Frame:
     if manner == "never":
         return Frame(image)
     return reframe(image) if framed and manner == "auto" else frame_sheet(image)
+
+
+def normalize_all(
+    images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], manner: Manner = "auto"
+) -> list[Frame]:
+    """What ``normalize`` makes of each of the images, in order; raises InputError.
+
+    Of many frames at once, those that are left as they are are found together.
+    """
+    frames_only = all(image.shape == FRAME and image.dtype == np.uint8 for image in images)
+    if manner != "auto" or len(images) == 1 or not frames_only:
+        return [normalize(image, manner) for image in images]
+    as_they_are = settled(np.array(images)).tolist()
+    return [
+        Frame(image) if as_it_is else reframe(image)
+        for image, as_it_is in zip(images, as_they_are, strict=True)
+    ]

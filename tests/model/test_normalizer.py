@@ -9,9 +9,9 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from model.errors import InputError
 from model.frame import Manner
 from model.framing import MIN_CONTRAST, reframe
-from model.normalizer import normalize
+from model.normalizer import normalize, normalize_all
 from model.sheet import frame_sheet
-from tests.helpers import PROPERTY, table
+from tests.helpers import PROPERTY, synthetic_mnist, table
 from tests.model.drawing import Image, rendered
 from tests.model.frames import EXPECTED, SHAPE, centre_of_mass, difference, enlarged, on_sheet
 from training.dataset import Digits, Mnist
@@ -273,3 +273,25 @@ def test_frames_of_one_digit_are_usually_much_closer() -> None:
     assert np.median(shifted) <= USUALLY_SHIFTED
     assert np.median(scaled) <= USUALLY_SCALED
     assert np.median(padded) <= USUALLY_PADDED
+
+
+@PROPERTY
+@given(st.integers(0, 2**32 - 1))
+def test_many_frames_at_once_are_judged_as_each_alone(seed: int) -> None:
+    """Digits where MNIST has them, moved, faint, small, on grounds of all shades, and noise."""
+    rng = np.random.default_rng(seed)
+    digits = synthetic_mnist(seed % 7, train=20, test=1).train.images
+    images = np.stack([np.roll(digit, rng.integers(-4, 5, 2), (0, 1)) for digit in digits])
+    images[::3] = (images[::3] * rng.random((len(images[::3]), 1, 1))).astype(np.uint8)
+    images[1::5] |= rng.integers(0, 120, (len(images[1::5]), 1, 1), dtype=np.uint8)
+    images[2] = rng.integers(0, 256, (28, 28))
+    images[3] = 0
+    together = normalize_all(images)
+    for frame, image in zip(together, images, strict=True):
+        alone = normalize(image)
+        assert np.array_equal(frame.pixels, alone.pixels)
+        assert (frame.reason, frame.warnings, frame.steps) == (
+            alone.reason,
+            alone.warnings,
+            alone.steps,
+        )
