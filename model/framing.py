@@ -74,21 +74,22 @@ def settled(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Which of the images (N, 28, 28) ``reframe`` leaves as they are, where the border is black.
 
     It finds what is true of nearly all images of MNIST, in a tenth of the time that it takes
-    to look at them one by one.
+    to look at them one by one, if they are a thousand.
     """
-    rows = images.reshape(len(images), -1)
-    black = ~rows[:, BORDER].any(axis=1)
-    strokes = images > INK
-    sides = [_lengths(np.logical_or.reduce(strokes, axis=axis)) for axis in (1, 2)]
+    pixels = np.ascontiguousarray(images.reshape(len(images), -1).T)  # (784, N): long rows
+    black = ~np.logical_or.reduce(pixels[BORDER], axis=0)
+    strokes = (pixels > INK).reshape(FRAME_SIDE, FRAME_SIDE, -1)
+    sides = [_lengths(np.logical_or.reduce(strokes, axis=axis)) for axis in (0, 1)]
     side = np.maximum(*sides)
-    in_place = (side > BOX_SIDE) | ((side >= SMALLEST_BOX) & ~_off_centre(rows.T))
-    return np.asarray(black & (rows.max(axis=1) >= FAINT) & in_place)
+    in_place = (side > BOX_SIDE) | ((side >= SMALLEST_BOX) & ~_off_centre(pixels))
+    return np.asarray(black & (np.maximum.reduce(pixels, axis=0) >= FAINT) & in_place)
 
 
 def _lengths(lines: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """From the first true value to the last of each line (N, L), 0 where there is none."""
-    first, behind = lines.argmax(axis=1), lines[:, ::-1].argmax(axis=1)
-    return np.asarray(np.where(lines.any(axis=1), lines.shape[1] - behind - first, 0))
+    """From the first true value to the last of each line (L, N), 0 where there is none."""
+    first, behind = lines.argmax(axis=0), lines[::-1].argmax(axis=0)
+    some = np.logical_or.reduce(lines, axis=0)
+    return np.asarray(np.where(some, len(lines) - behind - first, 0))
 
 
 def _median(values: NDArray[np.uint8]) -> float:

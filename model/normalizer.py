@@ -21,6 +21,8 @@ VERSION = 3
 
 FRAME = (FRAME_SIDE, FRAME_SIDE)
 
+TOGETHER = 8  # from so many on frames are looked at faster together than one by one
+
 
 def normalize(image: NDArray[np.uint8], manner: Manner = "auto") -> Frame:
     """Bring one greyscale image (H, W) uint8 of any size into an MNIST frame.
@@ -54,7 +56,7 @@ def normalize_all(
     Of many frames at once, those that are left as they are are found together.
     """
     frames_only = all(image.shape == FRAME and image.dtype == np.uint8 for image in images)
-    if manner != "auto" or len(images) == 1 or not frames_only:
+    if manner != "auto" or len(images) < TOGETHER or not frames_only:
         return [normalize(image, manner) for image in images]
     as_they_are = settled(np.array(images)).tolist()
     return [

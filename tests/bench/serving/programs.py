@@ -9,6 +9,7 @@ MLP: Model = "mlp"
 FLAGSHIP: Model = "flagship"
 
 PEERS = "tests.bench.peers"
+VIEWS = "tests.bench.serving.views"
 
 UVICORN = "--port {port} --loop uvloop --http httptools --no-access-log --log-level warning"
 GUNICORN = "--worker-class gthread --threads 4 --bind 127.0.0.1:{port}"
@@ -51,7 +52,10 @@ def _peer(name: str, module: str, package: str) -> Program:
 
 
 DIGITS = _digits("digits")
-THROUGH_A_VIEW = DIGITS  # every request goes through one of Flask's views so far
+THROUGH_A_VIEW = replace(
+    _digits("digits through Flask's views"),
+    command=("gunicorn", "-c", "python:service.gunicorn_conf", f"{VIEWS}:create_app()"),
+)
 ONE_WORKER = _digits("one worker", workers=1, cores=2)
 TWO_WORKERS = _digits("two workers", workers=2, cores=2)
 

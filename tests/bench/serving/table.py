@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from service.app import create_app
-from service.settings import Settings
 from tests.bench.serving import programs, requests
 from tests.bench.serving.direct import Direct
 from tests.bench.serving.requests import JSON_IMAGE, Request
@@ -67,8 +65,7 @@ def of_bodies() -> Iterable[Row]:
     theirs = Turn(programs.LEAN_FASTAPI, requests.raw("/raw", 1))
     yield Row("raw body", Turn(programs.DIGITS, requests.raw("/predict", 1)), theirs)
     binary = requests.v2_binary("/v2/models/digits/infer", 1)
-    if is_served(binary):
-        yield Row("v2, binary", Turn(programs.DIGITS, binary), theirs)
+    yield Row("v2, binary", Turn(programs.DIGITS, binary), theirs)
 
 
 def of_batches() -> Iterable[Row]:
@@ -89,12 +86,6 @@ def of_the_flagship() -> Iterable[Row]:
     for peer in (FASTAPI, LEAN_FASTAPI, KSERVE, MLSERVER, LITSERVE, BENTOML):
         yield Row("flagship, JSON", ours, reading_flagship(peer))
     yield Row("flagship, JSON, p99", ours, unit="ms")
-
-
-def is_served(request: Request) -> bool:
-    """Whether the service has such a route already."""
-    routes = create_app(Settings()).url_map.bind("")
-    return routes.test(request.path, request.method)
 
 
 def reading_flagship(turn: Turn) -> Turn:
