@@ -6,6 +6,8 @@ body, in a few microseconds; what may be a picture goes to a thread, since 34 by
 of WebP may hold megapixels.
 """
 
+import struct
+
 from service import wsgi
 
 INLINE_BODY_BYTES = 8_192  # a JSON image has 3 kB; what is larger is decoded in a thread
@@ -18,6 +20,13 @@ SLOW_ENDING = "explain"  # /explain, and :explain behind a model: as long as a l
 SLOW_BEGINNINGS = ("/openapi.json", "/docs")  # the first one reads the whole description
 
 PICTURE_TYPES = ("image/", "multipart/")
+
+# A picture of so few pixels is decoded and framed in the time that a thread takes to begin.
+SMALL_PIXELS = 32 * 32
+
+PNG_BEGINNING = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+PNG_SIZE = struct.Struct(">II")  # width and height, right behind it
+PNG_SIZE_END = len(PNG_BEGINNING) + PNG_SIZE.size
 
 # How a picture begins in base64, of each of images.SIGNATURES, and by a letter of it that
 # is rare among numbers: to look for that alone takes a tenth of the time.
@@ -51,10 +60,21 @@ def _may_hold_picture(environ: wsgi.Environ, body: bytes) -> bool:
     if "HTTP_CONTENT_ENCODING" in environ:
         return True
     if environ.get("CONTENT_TYPE", "").strip().lower().startswith(PICTURE_TYPES):
-        return True
+        return not _is_small_png(body)
     if HEAD_LENGTH in environ and environ["PATH_INFO"].startswith(PROTOCOL):
         return _may_be_files(environ[HEAD_LENGTH], body)
     return _may_quote_picture(body)
+
+
+def _is_small_png(body: bytes) -> bool:
+    """Whether a body is a PNG of few pixels by its header (ISO/IEC 15948, section 11.2.2).
+
+    Multipart bodies begin with their boundary, and so are none.
+    """
+    if not body.startswith(PNG_BEGINNING):
+        return False
+    width, height = PNG_SIZE.unpack_from(body.ljust(PNG_SIZE_END, b"\xff"), len(PNG_BEGINNING))
+    return bool(width * height <= SMALL_PIXELS)
 
 
 def _may_be_files(head_length: str, body: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -46,6 +47,8 @@ class EventLoopWorker(Worker):
         if METRICS_VARIABLE in os.environ:
             metrics.write_under_slot(self.slot)  # given by gunicorn_conf.pre_fork
         super().load_wsgi()
+        gc.collect()
+        gc.freeze()  # what every request needs is not looked through for garbage any more
 
     def run(self) -> None:
         """Serve until told to stop."""

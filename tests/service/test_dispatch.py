@@ -6,6 +6,7 @@ import json
 import struct
 from collections.abc import Mapping
 
+import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
@@ -15,7 +16,18 @@ from service.dispatch import is_quick
 from service.limits import Limits
 from service.negotiation import media_type
 from tests.helpers import PROPERTY, table
-from tests.service.cases import FORM_AB, JSON, NPY, PNG, RAW, encode, pixels_json
+from tests.service.cases import (
+    FORM_AB,
+    GIF,
+    JSON,
+    NPY,
+    PNG,
+    RAW,
+    encode,
+    huge_png,
+    pixels_json,
+    png,
+)
 from tests.service.hostile import BMP_OF_OS2
 
 NO_BITS = bytes.fromhex("071011fd0f4444ff03")  # codes that have one word each
@@ -81,6 +93,8 @@ NO_HEAD = {"Inference-Header-Content-Length": "0"}
         "an array": (b"\x93NUMPY" + bytes(800), NPY),
         "names": (b'{"id": "0f5e7c2a-5d1c-4f3e-9a51-c5a9d2f1b7e4", "signature_name": ""}', JSON),
         "nothing": (b"", PNG),
+        "a PNG as small as a frame": (png(np.zeros((28, 28))), PNG),
+        "as many pixels as it may have": (png(np.zeros((32, 32))), PNG),
     },
 )
 def test_a_small_prediction_is_answered_on_the_loop(body: bytes, headers: dict[str, str]) -> None:
@@ -93,6 +107,10 @@ def test_a_small_prediction_is_answered_on_the_loop(body: bytes, headers: dict[s
         "a byte too long": (SMALL.ljust(8_193), JSON),
         "a picture": (b"P", PNG),
         "a picture in capitals": (b"P", {"Content-Type": "IMAGE/PNG"}),
+        "a PNG with a row more": (png(np.zeros((33, 32))), PNG),
+        "a PNG of 50 000 squared": (huge_png(), PNG),
+        "the beginning of a PNG": (png(np.zeros((28, 28)))[:20], PNG),
+        "a frame as another kind of picture": (FILES["GIF"], GIF),
         "a form": (b"--ab", FORM_AB),
         "packed": (b"\x1f\x8b", JSON | {"Content-Encoding": "gzip"}),
         "a backslash": (b'{"image": "\\u0069VBORw0KGgo="}', JSON),

@@ -10,5 +10,5 @@ def create_app() -> Flask:
     """The application as it is served, without ``service/ahead.py``."""
     app = service_app.create_app()
     if isinstance(app.wsgi_app, Ahead):
-        app.wsgi_app = app.wsgi_app.application  # type: ignore[method-assign]
+        app.wsgi_app = app.wsgi_app.application  # type: ignore[assignment, method-assign]
     return app
