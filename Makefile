@@ -60,7 +60,7 @@ reproduce: .venv/train.stamp ## run the published recipes with SEEDS seeds each 
 
 bench: bench-service bench-normalizer bench-engine bench-training ## all of these
 
-bench-service: .venv/test.stamp ## the service beside its peers, needs wrk; writes build/bench/service.json; QUICK=1 for 5 min
+bench-service: .venv/test.stamp ## the service beside its peers, needs wrk; writes build/bench/service.json; QUICK=1 for 3 min
 	$(BIN)/python -m tests.bench.service $(if $(QUICK),--quick)
 
 bench-normalizer: .venv/test.stamp ## an image on its way to the frame; writes build/bench/normalizer.json
