@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="short turns: does it all work?")
     parser.add_argument("--rounds", type=int, help=f"turns of each ({FULL.rounds})")
     parser.add_argument("--seconds", type=int, help=f"of a turn ({FULL.seconds})")
-    parser.add_argument("--peers", nargs="*", choices=peers, help="all; if quick, fastapi and flask")
+    parser.add_argument("--peers", nargs="*", choices=peers, help="which; if quick, two")
     arguments = parser.parse_args()
     asked = arguments.peers or (QUICK_PEERS if arguments.quick else peers)
     scale = QUICK if arguments.quick else FULL
