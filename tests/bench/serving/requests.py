@@ -6,16 +6,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from model.normalizer import normalize
 from service.pixels import PIXELS
-from tests.helpers import ROOT
 from tests.service.cases import JSON, PNG, RAW, png
+from tests.service.encodings import DIGITS, draw
 
-with Image.open(ROOT / "tests" / "examples" / "seven.png") as _picture:
-    FRAME = normalize(np.asarray(_picture.convert("L"))).pixels  # (28, 28), as MNIST has them
-DIGIT = 7
+DIGIT = 5
+FRAME = normalize(draw(DIGITS[DIGIT])).pixels  # (28, 28), with as much ink as MNIST's have
 
 
 @dataclass(frozen=True)
