@@ -281,9 +281,15 @@ def test_many_frames_at_once_are_judged_as_each_alone(seed: int) -> None:
     """Digits where MNIST has them, moved, faint, small, on grounds of all shades, and noise."""
     rng = np.random.default_rng(seed)
     digits = synthetic_mnist(seed % 7, train=20, test=1).train.images
-    images = np.stack([np.roll(digit, rng.integers(-4, 5, 2), (0, 1)) for digit in digits])
+    clean = np.where(digits > 120, digits, 0)  # without its noise: on black
+    clean[::2, : rng.integers(4, 16)] = 0  # smaller
+    images = np.stack([np.roll(digit, rng.integers(-3, 4, 2), (0, 1)) for digit in clean])
     images[::3] = (images[::3] * rng.random((len(images[::3]), 1, 1))).astype(np.uint8)
     images[1::5] |= rng.integers(0, 120, (len(images[1::5]), 1, 1), dtype=np.uint8)
+    images[4] = np.roll(clean[4], 8, 0)  # over the border, as large as the frame
+    images[5, 3:25, 3:25] = 200  # larger than any digit of MNIST
+    images[6] = 0
+    images[6, 9:19, 9:19] = 200  # in the middle, and smaller than any of MNIST
     images[2] = rng.integers(0, 256, (28, 28))
     images[3] = 0
     together = normalize_all(images)
