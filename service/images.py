@@ -85,8 +85,9 @@ def decode(
 
 
 def _unreadable(field: str, name: str) -> UnreadableImage:
+    what = "the body" if field == "body" else field
     return UnreadableImage(
-        field, f"{field} is not a whole {name} image; send one, or correct its type"
+        field, f"{what} is not a whole {name} image; send one, or correct its type"
     )
 
 

@@ -101,7 +101,9 @@ def test_a_refusal_says_nothing_of_the_decoder() -> None:
     with pytest.raises(UnreadableImage) as refusal:
         decoded(bad, "PNG")
     assert refusal.value.__cause__ is None
-    assert refusal.value.detail == "body is not a whole PNG image; send one, or correct its type"
+    assert (
+        refusal.value.detail == "the body is not a whole PNG image; send one, or correct its type"
+    )
 
 
 @PROPERTY
