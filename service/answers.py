@@ -11,7 +11,7 @@ import orjson
 
 from model import Artifact, Explanation, Prediction
 
-PROBABILITY_DIGITS = 6  # finer than float32 logits mean anything
+PROBABILITY_DIGITS = 7  # a float32 near 1 has no more
 IMPORTANCE_DIGITS = 3  # of values up to some 20 nats
 
 JSON = "application/json"

@@ -26,7 +26,8 @@ class Sample:
     """Images, and what the model says of them where no service is in between.
 
     said: by the number of images that are read at once. Sums of float32 come out a little
-    differently for one image than for a batch: that is the model, and not how it is asked.
+    differently for one image than for a batch, by less than the tolerance too: that is the
+    model, and not how it is asked.
     """
 
     images: Images
@@ -111,4 +112,4 @@ def test_an_image_is_read_alike_alone_and_among_others(
 ) -> None:
     alone, together = request.getfixturevalue(name).said.values()
     assert alone.digits == together.digits
-    np.testing.assert_allclose(alone.probabilities, together.probabilities, rtol=0, atol=2e-6)
+    np.testing.assert_allclose(alone.probabilities, together.probabilities, rtol=0, atol=TOLERANCE)
