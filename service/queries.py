@@ -42,7 +42,8 @@ def count(args: Mapping[str, str], name: str, high: int) -> int:
     """
     if name not in args:
         return 0
-    text = args[name]
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= high):
+    text = args[name].lstrip("0")
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(high))
+    if not is_number or int(text) > high:
         raise OutOfRange(name, f"{name} is not in its range; send a whole number from 1 to {high}")
     return int(text)

@@ -443,6 +443,15 @@ BAD_REQUESTS = [
                 "top_k",
                 "top_k=" + "1" * 5000,
             ),
+            ("/predict", "with noughts before 1999", "out_of_range", "top_k", "top_k=000000001999"),
+            ("/predict", "with noughts only", "out_of_range", "top_k", "top_k=00"),
+            (
+                "/predict",
+                "with noughts before many digits",
+                "out_of_range",
+                "top_k",
+                "top_k=000000001" + "1" * 5000,
+            ),
             ("/predict", "with an Arabic top_k", "out_of_range", "top_k", "top_k=%D9%A1"),
             (
                 "/predict",
