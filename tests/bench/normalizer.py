@@ -14,11 +14,14 @@ from threadpoolctl import threadpool_limits
 
 from model import artifact as artifacts
 from model import locate
-from model.normalizer import normalize
+from model.normalizer import normalize, normalize_all
 from tests.bench.report import figure, publish
 from tests.bench.turns import middle, take_turns
 
 ROUNDS = 30
+FRAMES = 1_024
+TOGETHER = f"28x28, each of {FRAMES} frames at once"
+SMALL = 150  # microseconds that one of 28x28 may take
 MICRO = 1e6
 
 Sheet = NDArray[np.uint8]
@@ -30,10 +33,11 @@ def main() -> None:
     arguments = parser.parse_args()
     stroke = artifacts.read(locate()).golden_images[0]
     sheets = cases(stroke)
+    turns = {name: partial(repeat, sheet) for name, (sheet, _) in sheets.items()}
     with threadpool_limits(1, user_api="blas"):
-        seconds = take_turns(
-            {name: partial(repeat, sheet) for name, (sheet, _) in sheets.items()}, arguments.rounds
-        )
+        seconds = take_turns(turns | {TOGETHER: partial(repeat_together, stroke)}, arguments.rounds)
+    seconds[TOGETHER] /= FRAMES
+    bars = {name: must for name, (_, must) in sheets.items()} | {TOGETHER: SMALL}
     publish(
         "normalizer",
         [
@@ -44,14 +48,14 @@ def main() -> None:
                 reference="one image to its frame, middle 80 % of the rounds",
                 must=must,
             )
-            for name, (_, must) in sheets.items()
+            for name, must in bars.items()
         ],
     )
 
 
 def cases(stroke: Sheet) -> dict[str, tuple[Sheet, float]]:
     """Sheets, and the microseconds that one may take."""
-    small, middling, large = 150, 1_500, 15_000
+    small, middling, large = SMALL, 1_500, 15_000
     return {
         "28x28, a frame": (stroke, small),
         "28x28, black on white": (255 - stroke, small),
@@ -71,6 +75,15 @@ def repeat(image: Sheet, calls: int) -> float:
     began = time.perf_counter()
     for _ in range(calls):
         normalize(image)
+    return time.perf_counter() - began
+
+
+def repeat_together(image: Sheet, calls: int) -> float:
+    """Seconds of so many calls with a batch of it."""
+    images = np.repeat(image[np.newaxis], FRAMES, axis=0)
+    began = time.perf_counter()
+    for _ in range(calls):
+        normalize_all(images)
     return time.perf_counter() - began
 
 
