@@ -9,7 +9,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from model import Classifier, locate
-from service import description, errors, page, routes
+from service import description, errors, page, responses, routes
 from service.ahead import Ahead, ways
 from service.cors import Cors
 from service.exchange import Endpoint, Exchange, Reply
@@ -68,7 +68,7 @@ def _view(endpoint: Endpoint) -> Callable[..., Response]:
     """An endpoint as Flask calls it."""
 
     def view(**parameters: str) -> Response:
-        return _response(endpoint(g.request, **parameters))
+        return responses.of(endpoint(g.request, **parameters))
 
     return view
 
@@ -91,7 +91,7 @@ def _hold(app: Flask, exchange: Exchange) -> None:
         headers = cast("MutableMapping[str, str]", response.headers)  # it has all that is used
         reply = Reply(body, response.content_type or "", response.status_code, headers)
         exchange.finish(g.request, request.url_rule.rule if request.url_rule else "none", reply)
-        if reply.body is not None:
+        if reply.body is not None and reply.body is not body:
             response.set_data(reply.body)
         return response
 
@@ -101,7 +101,7 @@ def _hold(app: Flask, exchange: Exchange) -> None:
 
     @app.errorhandler(errors.RequestError)
     def refused(error: errors.RequestError) -> Response:
-        return _response(exchange.refuse(g.request, error))
+        return responses.of(exchange.refuse(g.request, error))
 
     @app.errorhandler(HTTPException)
     def routed(error: HTTPException) -> Response:
@@ -113,8 +113,4 @@ def _hold(app: Flask, exchange: Exchange) -> None:
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
-        return _response(exchange.fail(g.request, error))
-
-
-def _response(reply: Reply) -> Response:
-    return Response(reply.body, reply.status_line, reply.headers, content_type=reply.content_type)
+        return responses.of(exchange.fail(g.request, error))

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 
 from service import embedded, errors, images, multipart, npy, pixels
-from service.batches import Batch, Image, check_count, from_list
+from service.batches import Batch, Image, check_count, from_list, place
 from service.documents import only_one, parse_object, printable
 from service.limits import Limits
 from service.negotiation import media_type
@@ -60,8 +60,8 @@ def _form(body: bytes, parameters: Mapping[str, str], limits: Limits) -> Batch:
     parts = multipart.parts(body, parameters.get("boundary"), PART, limits.max_batch)
     check_count(len(parts), PART, limits.max_batch)
     several = len(parts) > 1
-    batch = Batch([], PART, several)
-    pictures = [_part(part, batch.place(index), limits) for index, part in enumerate(parts)]
+    names = [place(PART, index) for index in range(len(parts))] if several else [PART]
+    pictures = [_part(part, name, limits) for part, name in zip(parts, names, strict=True)]
     return Batch(pictures, PART, several)
 
 

@@ -42,7 +42,6 @@ TEXT_SIGNATURES = {
 PROTOCOL = "/v2/"
 FILES = b'"BYTES"'
 HEAD_LENGTH = "HTTP_INFERENCE_HEADER_CONTENT_LENGTH"
-RAW_IMAGES = frozenset({784, 4 * 784})  # bytes of one image of uint8, and of float32
 
 
 def is_quick(environ: wsgi.Environ) -> bool:
@@ -81,9 +80,11 @@ def _may_be_files(head_length: str, body: bytes) -> bool:
     """Whether a binary request may have files for tensors; without a head the body is one."""
     if head_length.strip("0"):  # a head, whose words may be written by their code points
         return FILES in body or b"\\u" in body
-    from service.images import recognized  # noqa: PLC0415 - the master has no use for Pillow
+    # The master has no use for what reads them.
+    from service.images import recognized  # noqa: PLC0415
+    from service.protocols.v2_request import RAW_DATATYPES  # noqa: PLC0415
 
-    return len(body) not in RAW_IMAGES or recognized(body) is not None
+    return len(body) not in RAW_DATATYPES or recognized(body) is not None
 
 
 def _may_quote_picture(body: bytes) -> bool:

@@ -95,7 +95,10 @@ Endpoint: TypeAlias = Callable[..., Reply]
 
 @dataclass(frozen=True)
 class Exchange:
-    """What is done with every request of one application. log, cors: None where not wanted."""
+    """What is done with every request of one application.
+
+    access_log, cors: None where not wanted.
+    """
 
     metrics: Metrics
     keys: Keys
@@ -120,23 +123,24 @@ class Exchange:
 
     def refuse(self, request: Request, error: errors.RequestError) -> Reply:
         """The reply to a request that cannot be answered as it is, in the form of its route."""
-        self.metrics.count_refusal(problems.TABLE[type(error)].code)
-        if protocols.answers(request.path):
-            status, body, kind = *problems.plain(error), JSON
-        else:
-            status, body, kind = *problems.problem(error, request.id), problems.PROBLEM_TYPE
-        return Reply(body, kind, status, dict(error.headers))
+        reply = self._told(request, error)
+        reply.headers.update(error.headers)
+        return reply
 
     def fail(self, request: Request, error: Exception) -> Reply:
         """The reply where the service itself is at fault; the log has the cause."""
         trace_id = request.trace.trace_id
         log.error("request %s of trace %s failed", request.id, trace_id, exc_info=error)
-        self.metrics.count_refusal(problems.INTERNAL.code)
+        return self._told(request, None)
+
+    def _told(self, request: Request, error: errors.RequestError | None) -> Reply:
+        """A refusal or, without an error, a failure: counted, and in the form of its route."""
+        self.metrics.count_refusal(problems.of(error).code)
         if protocols.answers(request.path):
-            status, body, kind = *problems.plain(None), JSON
-        else:
-            status, body, kind = *problems.failure(request.id), problems.PROBLEM_TYPE
-        return Reply(body, kind, status)
+            status, body = problems.plain(error)
+            return Reply(body, JSON, status)
+        status, body = problems.document(error, request.id)
+        return Reply(body, problems.PROBLEM_TYPE, status)
 
     def finish(self, request: Request, route: str, reply: Reply) -> None:
         """Complete a reply, count and log it. ``route`` is a template, never a client's path."""

@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from service.errors import Unauthorized
+from service.protocols import MODEL_NAME
 from service.settings import Settings, SettingsError, check_keys
 
 # All other paths are guarded, those that are not there too.
 OPEN = re.compile(
     r"/|/livez|/readyz|/healthz|/health|/metrics|/openapi\.json|/docs(/.*)?|/static/.*"
     r"|/v2/health/(live|ready)"
-    r"|/v1/models/digits(/versions/[^/:]+)?"  # whether it is ready, and no verb behind a colon
-    r"|/v2/models/digits(/versions/[^/]+)?/ready"
+    # Whether the model is ready, and no verb behind a colon.
+    rf"|/v1/models/{MODEL_NAME}(/versions/[^/:]+)?"
+    rf"|/v2/models/{MODEL_NAME}(/versions/[^/]+)?/ready"
 )
 
 LOOK_SECONDS = 1.0  # at most so often a file is looked at

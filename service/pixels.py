@@ -4,7 +4,6 @@ Pixels are 0-255, bright ink on dark ground as in MNIST. An image whose largest
 value is at most 1 is read as shares of full ink.
 """
 
-import contextlib
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -96,11 +95,9 @@ def fault_of(value: object, here: str) -> errors.PixelError | None:
 
 def _to_pixels(flat: list[Any]) -> Image | None:
     """784 JSON values as pixels of 0-255, or None where one is not such a number."""
-    with contextlib.suppress(TypeError, ValueError):  # not whole, no number, or out of range
-        whole = bytes(flat)
-        if not _holds_boolean(flat):
-            pixels = np.frombuffer(whole, np.uint8)
-            return pixels if pixels.max() > 1 else pixels * np.uint8(PIXEL_MAX)
+    whole = to_uint8(flat)
+    if whole is not None:
+        return whole if whole.max() > 1 else whole * np.uint8(PIXEL_MAX)
     try:
         if set(map(type, flat)) <= {int, float}:
             values = np.array(flat, np.float64)
@@ -112,13 +109,17 @@ def _to_pixels(flat: list[Any]) -> Image | None:
     return None
 
 
-def _holds_boolean(whole_numbers: list[int]) -> bool:
-    """Whether there is a boolean among numbers, which Python takes for one.
+def to_uint8(flat: list[Any]) -> Image | None:
+    """JSON values as an array (N,) uint8, or None where one is no whole number of 0-255.
 
-    Written as JSON only booleans have an e, which is found in a quarter of the time that
-    it takes to ask each number for its type.
+    ``bytes`` converts and checks in one pass, but takes booleans for numbers. Written as
+    JSON only they have an e, which is found sooner than each value is asked for its type.
     """
-    return b"e" in orjson.dumps(whole_numbers)
+    try:
+        whole = bytes(flat)
+    except (TypeError, ValueError):
+        return None
+    return None if b"e" in orjson.dumps(flat) else np.frombuffer(whole, np.uint8)
 
 
 def _join_rows(rows: list[Any], field: str) -> list[Any]:

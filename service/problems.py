@@ -115,38 +115,34 @@ TABLE: dict[type[errors.RequestError], Problem] = {
 }
 
 
-def problem(error: errors.RequestError, request_id: str) -> tuple[int, bytes]:
-    """Status and problem document of a refused request, as native routes answer it."""
-    return _document(TABLE[type(error)], error.detail, request_id, error.field)
+def of(error: errors.RequestError | None) -> Problem:
+    """What a refusal is called; without an error, a failure of the service itself."""
+    return INTERNAL if error is None else TABLE[type(error)]
 
 
-def failure(request_id: str) -> tuple[int, bytes]:
-    """Status and problem document of a failure of the service itself; the log has the cause."""
-    return _document(INTERNAL, FAILED, request_id, None)
-
-
-def plain(error: errors.RequestError | None) -> tuple[int, bytes]:
-    """Status and body of a refusal, or of a failure, as both inference protocols have it.
-
-    They know no finer status than 400 for what is wrong with a body.
-    """
-    if error is None:
-        return INTERNAL.status.value, orjson.dumps({"error": FAILED})
-    status = TABLE[type(error)].status
-    text = error.detail if error.field in error.detail else f"{error.field}: {error.detail}"
-    return (BAD_REQUEST if status in COARSE else status).value, orjson.dumps({"error": text})
-
-
-def _document(
-    problem: Problem, detail: str, request_id: str, field: str | None
-) -> tuple[int, bytes]:
-    document = {
+def document(error: errors.RequestError | None, request_id: str) -> tuple[int, bytes]:
+    """Status and problem document of a refusal or a failure, as native routes answer it."""
+    problem = of(error)
+    detail = FAILED if error is None else error.detail
+    said = {
         "type": f"urn:digits:problem:{problem.code}",
         "title": problem.title,
         "status": problem.status.value,
         "detail": detail,
         "code": problem.code,
         "request_id": request_id,
-        "errors": [] if field is None else [{"field": field, "detail": detail}],
+        "errors": [] if error is None else [{"field": error.field, "detail": detail}],
     }
-    return problem.status.value, orjson.dumps(document)
+    return problem.status.value, orjson.dumps(said)
+
+
+def plain(error: errors.RequestError | None) -> tuple[int, bytes]:
+    """Status and body of a refusal or a failure, as both inference protocols have it.
+
+    They know no finer status than 400 for what is wrong with a body.
+    """
+    status = of(error).status
+    text = FAILED
+    if error is not None:
+        text = error.detail if error.field in error.detail else f"{error.field}: {error.detail}"
+    return (BAD_REQUEST if status in COARSE else status).value, orjson.dumps({"error": text})

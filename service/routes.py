@@ -3,7 +3,6 @@
 import json
 import re
 
-import orjson
 from flask import Blueprint, Response, request, url_for
 
 from model.card import card
@@ -12,6 +11,7 @@ from service.answers import JSON
 from service.health import Health
 from service.inference import Inference
 from service.metrics import CONTENT_TYPE
+from service.responses import in_json
 
 VERSION = re.compile(r"[1-9][0-9]*")
 
@@ -24,14 +24,14 @@ def blueprint(inference: Inference, health: Health) -> Blueprint:
 
     @routes.get("/livez")
     def livez() -> Response:
-        return _json({"status": "alive"})
+        return in_json({"status": "alive"})
 
     @routes.get("/readyz")
     @routes.get("/healthz")
     @routes.get("/health")
     def readyz() -> Response:
         report = health.report(verbose="verbose" in request.args)
-        return _json(report, status=200 if health.ready else 503)
+        return in_json(report, status=200 if health.ready else 503)
 
     @routes.get("/metrics")
     def metrics() -> Response:
@@ -39,7 +39,7 @@ def blueprint(inference: Inference, health: Health) -> Blueprint:
 
     @routes.get("/models")
     def models() -> Response:
-        return _json(
+        return in_json(
             {
                 "models": [
                     {
@@ -65,7 +65,3 @@ def blueprint(inference: Inference, health: Health) -> Blueprint:
         return Response(card_json, content_type=JSON)
 
     return routes
-
-
-def _json(value: object, status: int = 200) -> Response:
-    return Response(orjson.dumps(value), status, content_type=JSON)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from service import errors
 from service.batches import place
 from service.documents import kind
-from service.pixels import PIXELS, fault_of
+from service.pixels import PIXELS, fault_of, to_uint8
 
 DTYPES: Mapping[str, np.dtype[Any]] = {
     "UINT8": np.dtype("u1"),
@@ -129,17 +129,15 @@ def _join(data: object, shape: tuple[int, ...], here: str) -> list[Any]:
 
 def _to_uint8(flat: list[Any]) -> NDArray[np.uint8] | None:
     """Whole numbers of 0-255, or None where one is not such a number."""
-    kinds = set(map(type, flat))
+    whole = to_uint8(flat)
+    if whole is not None or not set(map(type, flat)) <= {int, float}:
+        return whole
     try:
-        if kinds == {int}:  # bytes() converts and checks the range in one pass
-            return np.frombuffer(bytes(flat), np.uint8)
-        if kinds <= {int, float}:
-            values = np.array(flat, np.float64)
-            whole = np.rint(np.clip(values, 0, 255)) == values  # false for NaN too
-            return values.astype(np.uint8) if whole.all() else None
-    except (ValueError, OverflowError):
-        pass
-    return None
+        values = np.array(flat, np.float64)
+    except OverflowError:
+        return None
+    is_whole = np.rint(np.clip(values, 0, 255)) == values  # false for NaN too
+    return values.astype(np.uint8) if is_whole.all() else None
 
 
 def _to_float32(flat: list[Any]) -> NDArray[np.float32] | None:

@@ -9,12 +9,13 @@ from werkzeug.routing import BaseConverter
 
 from model import Artifact, Prediction
 from service import answers
-from service.answers import JSON, Wanted
+from service.answers import Wanted
 from service.exchange import Endpoint, Reply, Request
 from service.health import Health
 from service.inference import Inference
 from service.limits import Limits, receive
 from service.protocols import MODEL_NAME, check_model, v1_request
+from service.responses import in_json
 
 MODEL = "/v1/models/<segment:name>"
 VERSION = f"{MODEL}/versions/<segment:version>"
@@ -61,7 +62,7 @@ def blueprint(artifact: Artifact, health: Health) -> Blueprint:
 
     @routes.get("/v1/models")
     def models() -> Response:
-        return _json({"models": [MODEL_NAME]})
+        return in_json({"models": [MODEL_NAME]})
 
     @routes.get(MODEL)
     @routes.get(VERSION)
@@ -73,7 +74,7 @@ def blueprint(artifact: Artifact, health: Health) -> Blueprint:
             "status": {"error_code": "OK", "error_message": ""},
         }
         said = {"name": MODEL_NAME, "ready": health.ready, "model_version_status": [state]}
-        return _json(said, 200 if health.ready else 503)
+        return in_json(said, 200 if health.ready else 503)
 
     return routes
 
@@ -85,7 +86,3 @@ def _entries(artifact: Artifact, predictions: Sequence[Prediction]) -> list[dict
 def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     """What is said of each image, as a list of each thing that is said."""
     return {name: [row[name] for row in rows] for name in rows[0]}
-
-
-def _json(value: object, status: int = 200) -> Response:
-    return Response(orjson.dumps(value), status, content_type=JSON)

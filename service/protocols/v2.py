@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-import orjson
 from flask import Blueprint, Response, request
 
 from model import Artifact, Prediction
 from service import errors
-from service.answers import JSON
 from service.documents import kind, parse_object
 from service.exchange import Endpoint, Reply, Request
 from service.health import Health
@@ -15,6 +13,7 @@ from service.inference import Inference
 from service.limits import Limits, receive
 from service.protocols import check_model, v2_metadata, v2_request, v2_response
 from service.protocols.v2_request import HEADER_LENGTH
+from service.responses import in_json
 
 BINARY = "application/octet-stream"
 
@@ -64,17 +63,17 @@ def blueprint(
 def _tell_health(routes: Blueprint, artifact: Artifact, health: Health) -> None:
     @routes.get("/v2/health/live")
     def live() -> Response:
-        return _json({"live": True})
+        return in_json({"live": True})
 
     @routes.get("/v2/health/ready")
     def ready() -> Response:
-        return _json({"ready": health.ready}, 200 if health.ready else 503)
+        return in_json({"ready": health.ready}, 200 if health.ready else 503)
 
     @routes.get(f"{MODEL}/ready")
     @routes.get(f"{VERSION}/ready")
     def model_ready(name: str, version: str | None = None) -> Response:
         check_model(artifact, name, version)
-        return _json({"name": name, "ready": health.ready}, 200 if health.ready else 503)
+        return in_json({"name": name, "ready": health.ready}, 200 if health.ready else 503)
 
 
 def _tell_metadata(routes: Blueprint, inference: Inference) -> None:
@@ -82,17 +81,17 @@ def _tell_metadata(routes: Blueprint, inference: Inference) -> None:
 
     @routes.get("/v2")
     def server() -> Response:
-        return _json(v2_metadata.server())
+        return in_json(v2_metadata.server())
 
     @routes.get(MODEL)
     @routes.get(VERSION)
     def model(name: str, version: str | None = None) -> Response:
         check_model(artifact, name, version)
-        return _json(v2_metadata.model(artifact))
+        return in_json(v2_metadata.model(artifact))
 
     @routes.get("/v2/models/stats")
     def all_statistics() -> Response:
-        return _json(v2_metadata.statistics(artifact, inference.metrics.totals()))
+        return in_json(v2_metadata.statistics(artifact, inference.metrics.totals()))
 
     @routes.get(f"{MODEL}/stats")
     @routes.get(f"{VERSION}/stats")
@@ -110,7 +109,7 @@ def _list_models(routes: Blueprint, artifact: Artifact, limits: Limits, health: 
         if not isinstance(only_ready, bool):
             raise errors.WrongType("ready", f"ready is {kind(only_ready)}; send a boolean")
         listed = health.ready or not only_ready
-        return _json([v2_metadata.index(artifact, ready=health.ready)] if listed else [])
+        return in_json([v2_metadata.index(artifact, ready=health.ready)] if listed else [])
 
 
 def _manage_models(routes: Blueprint, artifact: Artifact, is_admin: Callable[[], bool]) -> None:
@@ -126,7 +125,7 @@ def _manage_models(routes: Blueprint, artifact: Artifact, is_admin: Callable[[],
     @routes.post(f"{STORED}/load")
     def load(name: str) -> Response:
         check(name)
-        return _json({})  # it is loaded
+        return in_json({})  # it is loaded
 
     @routes.post(f"{STORED}/unload")
     def unload(name: str) -> Response:
@@ -134,7 +133,3 @@ def _manage_models(routes: Blueprint, artifact: Artifact, is_admin: Callable[[],
         raise errors.OnlyModel(
             "model", "the only model that is served cannot be unloaded; stop the service instead"
         )
-
-
-def _json(value: object, status: int = 200) -> Response:
-    return Response(orjson.dumps(value), status, content_type=JSON)

@@ -211,19 +211,14 @@ def _pictures(
         )
     [count] = shape
     check_count(count, here, limits.max_batch)
-    batch = Batch([], f"{here}.data", several=True)
-    most = limits.max_image_pixels
+    field, most = f"{here}.data", limits.max_image_pixels
     if isinstance(data, memoryview):
-        files = tensors.elements_from_bytes(data, count, batch.field)
-        pictures = [
-            images.decode(file, most, field=batch.place(index)) for index, file in enumerate(files)
-        ]
+        files = enumerate(tensors.elements_from_bytes(data, count, field))
+        pictures = [images.decode(file, most, field=place(field, index)) for index, file in files]
     else:
-        texts = tensors.flatten(data, shape, batch.field)
-        pictures = [
-            embedded.picture(text, batch.place(index), most) for index, text in enumerate(texts)
-        ]
-    return Batch(pictures, batch.field, several=True)
+        texts = enumerate(tensors.flatten(data, shape, field))
+        pictures = [embedded.picture(text, place(field, index), most) for index, text in texts]
+    return Batch(pictures, field, several=True)
 
 
 def _name(tensor: Mapping[str, Any], within: str, known: Mapping[str, object]) -> str:

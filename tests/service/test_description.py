@@ -4,13 +4,12 @@ import json
 
 import pytest
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from service.description import VIEWER_FILES
 from tests.described import Description
 from tests.helpers import run_python, table
 from tests.service.conftest import SETTINGS
-from tests.service.test_page import Document
+from tests.service.test_page import Document, assert_kept_until_it_changes, get
 
 FILES = [f"/docs/{name}" for name in sorted(VIEWER_FILES)]
 
@@ -33,13 +32,6 @@ before = {"yaml", "flask_swagger_ui"} & sys.modules.keys()
 client.get("/openapi.json"), client.get("/docs/swagger-ui.css").close()
 print(sorted(before), sorted({"yaml", "flask_swagger_ui"} & sys.modules.keys()))
 """
-
-
-def get(client: FlaskClient, path: str, **headers: str) -> TestResponse:
-    response = client.get(path, headers={n.replace("_", "-"): v for n, v in headers.items()})
-    response.get_data()
-    response.close()
-    return response
 
 
 def test_the_description_is_answered_as_json(client: FlaskClient) -> None:
@@ -65,12 +57,7 @@ def test_the_page_and_its_files_are_of_their_types(
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs", *FILES])
 def test_who_has_it_asks_for_it_again_only_when_it_changed(client: FlaskClient, path: str) -> None:
-    first = get(client, path)
-    assert first.headers["Cache-Control"] == "no-cache"
-    again = get(client, path, If_None_Match=first.headers["ETag"])
-    assert (again.status_code, again.data) == (304, b"")
-    stale = get(client, path, If_None_Match='"of another version"')
-    assert (stale.status_code, stale.data) == (200, first.data)
+    assert_kept_until_it_changes(client, path)
 
 
 @pytest.mark.parametrize("path", ["/docs", *FILES])

@@ -109,16 +109,21 @@ def test_a_browser_is_told_what_the_page_may_do(client: FlaskClient, path: str) 
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-@pytest.mark.parametrize("path", ["/", *(f"/static/{name}" for name in TYPES)])
-def test_what_a_browser_has_it_asks_for_again_only_when_it_changed(
-    client: FlaskClient, path: str
-) -> None:
+def assert_kept_until_it_changes(client: FlaskClient, path: str) -> None:
+    """A browser asks whether what it has is still what there is, and only else gets it again."""
     first = get(client, path)
     assert first.headers["Cache-Control"] == "no-cache"
     again = get(client, path, If_None_Match=first.headers["ETag"])
     assert (again.status_code, again.data) == (304, b"")
     stale = get(client, path, If_None_Match='"of another version"')
     assert (stale.status_code, stale.data) == (200, first.data)
+
+
+@pytest.mark.parametrize("path", ["/", *(f"/static/{name}" for name in TYPES)])
+def test_what_a_browser_has_it_asks_for_again_only_when_it_changed(
+    client: FlaskClient, path: str
+) -> None:
+    assert_kept_until_it_changes(client, path)
 
 
 def test_all_the_page_loads_is_there_and_of_its_type(
