@@ -44,7 +44,7 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     readers = native.readers(limits) | v1.readers(artifact, limits) | v2.readers(artifact, limits)
     endpoints = native.endpoints(inference, limits) | v1.endpoints(inference, limits)
 
-    app = Flask(__name__, static_folder=None)
+    app = responses.App(__name__, static_folder=None)
     app.extensions["health"] = health = Health(classifier)
     app.extensions["metrics"] = metrics
     app.url_map.converters["segment"] = v1.Segment

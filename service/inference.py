@@ -1,8 +1,9 @@
 """The request pipeline, free of any web framework: read, classify, write."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 from model import Artifact, Classifier, Explanation, Prediction
@@ -85,22 +86,15 @@ class Inference:
 
     def _classify(self, questions: Sequence[Question]) -> list[list[Prediction]]:
         """What is said about the images of each; those that are normalized alike go together."""
-        said = dict[Manner, list[Prediction]]()
+        if len(questions) == 1:
+            [(batch, manner, _)] = questions
+            return [self.classifier.classify(batch.images, manner)]
+        said = dict[Manner, Iterator[Prediction]]()
         for manner in {question.manner for question in questions}:
-            images = [
-                image
-                for question in questions
-                if question.manner == manner
-                for image in question.batch.images
-            ]
-            said[manner] = self.classifier.classify(images, manner)
-        first = dict.fromkeys(said, 0)
-        predictions = []
-        for question in questions:
-            start = first[question.manner]
-            first[question.manner] = end = start + len(question.batch.images)
-            predictions.append(said[question.manner][start:end])
-        return predictions
+            batches = [question.batch.images for question in questions if question.manner == manner]
+            images = [image for batch in batches for image in batch]
+            said[manner] = iter(self.classifier.classify(images, manner))
+        return [list(islice(said[manner], len(batch.images))) for batch, manner, _ in questions]
 
     def _write(
         self, asked: Asked, predictions: Sequence[Prediction], seconds: float
