@@ -109,25 +109,16 @@ class Classifier:
 
     def _predict(self, frames: Sequence[Frame]) -> list[Prediction]:
         logits = self._engine.logits(_stacked([frame.pixels for frame in frames]))
-        labels, judge = self.artifact.labels, self.artifact.confidence
+        judge = self.artifact.confidence
         exact = judge.probabilities(logits)
-        rows = zip(
-            frames,
-            exact.argmax(axis=1).tolist(),
-            exact.round(PROBABILITY_DIGITS).tolist(),
-            energies(logits).tolist(),
-            strict=True,
-        )
-        return [
-            Prediction(
-                digit=labels[best],
-                confidence=(confidence := probabilities[best]),
-                probabilities=tuple(probabilities),
-                reason=frame.reason or judge.doubt(confidence, energy),
-                warnings=frame.warnings,
-            )
-            for frame, best, probabilities, energy in rows
-        ]
+        likeliest = exact.argmax(axis=1).tolist()
+        rows = exact.round(PROBABILITY_DIGITS).tolist()
+        confidences = [row[best] for row, best in zip(rows, likeliest, strict=True)]
+        doubts = map(judge.doubt, confidences, energies(logits).tolist())
+        reasons = [frame.reason or doubt for frame, doubt in zip(frames, doubts, strict=True)]
+        digits = map(self.artifact.labels.__getitem__, likeliest)
+        warnings = [frame.warnings for frame in frames]
+        return list(map(Prediction, digits, confidences, map(tuple, rows), reasons, warnings))
 
 
 def _stacked(frames: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:

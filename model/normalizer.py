@@ -55,11 +55,16 @@ def normalize_all(
 
     Of many frames at once, those that are left as they are are found together.
     """
-    frames_only = all(image.shape == FRAME and image.dtype == np.uint8 for image in images)
-    if manner != "auto" or len(images) < TOGETHER or not frames_only:
+    if manner != "auto" or len(images) < TOGETHER or not _are_frames(images):
         return [normalize(image, manner) for image in images]
-    as_they_are = settled(np.array(images)).tolist()
+    as_they_are = settled(np.asarray(images)).tolist()
     return [
         Frame(image) if as_it_is else reframe(image)
         for image, as_it_is in zip(images, as_they_are, strict=True)
     ]
+
+
+def _are_frames(images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> bool:
+    if isinstance(images, np.ndarray):
+        return images.shape[1:] == FRAME and images.dtype == np.uint8
+    return all(image.shape == FRAME and image.dtype == np.uint8 for image in images)

@@ -12,6 +12,7 @@ from service import errors
 from service.documents import kind
 
 Image: TypeAlias = NDArray[np.uint8]
+Images: TypeAlias = Sequence[Image] | NDArray[np.uint8]  # of any sizes, or (N, H, W) of one
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Batch:
     several: whether the field is a list of images; ``field`` alone names the only one.
     """
 
-    images: Sequence[Image]
+    images: Images
     field: str
     several: bool = False
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from model.architecture import FRAME_SIDE
 from model.network import PIXEL_MAX
 from service import errors
-from service.batches import Image, place
+from service.batches import Image, Images, place
 from service.documents import kind
 
 PIXELS = FRAME_SIDE * FRAME_SIDE
@@ -64,8 +64,8 @@ def split(shape: Sequence[int], field: str) -> int | None:
     raise errors.WrongShape(field, f"{field} has the shape ({sides}); {EXPECTED_SHAPE}")
 
 
-def from_array(array: NDArray[Any], field: str) -> list[Image]:
-    """An array (uint8 or float, of a shape that ``split`` takes) as images (28, 28) uint8.
+def from_array(array: NDArray[Any], field: str) -> Images:
+    """An array (uint8 or float, of a shape that ``split`` takes) as images (N, 28, 28) uint8.
 
     Raises WrongShape, PixelNotFinite or PixelOutOfRange.
     """
@@ -80,7 +80,7 @@ def from_array(array: NDArray[Any], field: str) -> list[Image]:
             raise _fault_in_rows(rows, field, several=several)
         scales = np.where(largest <= 1, PIXEL_MAX, 1)[:, np.newaxis]
         scaled = np.rint(rows * scales).astype(np.uint8)
-    return list(scaled.reshape(-1, FRAME_SIDE, FRAME_SIDE))
+    return scaled.reshape(-1, FRAME_SIDE, FRAME_SIDE)
 
 
 def fault_of(value: object, here: str) -> errors.PixelError | None:

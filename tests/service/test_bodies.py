@@ -136,7 +136,7 @@ def test_images_come_out_as_they_were_sent(
     batch = bodies.read(body, content_type, LIMITS)
     assert batch.place(len(batch.images) - 1) == field
     assert [image.dtype for image in batch.images] == [np.uint8] * len(images)
-    assert np.array_equal(np.stack(batch.images), np.stack(list(images)))
+    assert np.array_equal(np.stack(list(batch.images)), np.stack(list(images)))
 
 
 def test_a_batch_may_be_as_large_as_the_limit_says() -> None:
