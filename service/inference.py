@@ -75,14 +75,15 @@ class Inference:
         try:
             predictions = self._classify([question for question, _ in asked])
         except Exception as error:  # noqa: BLE001 - it is handed on
-            if len(asked) > 1:
-                return [reply for one in asked for reply in self.answer_together([one])]
-            self.metrics.count_failure(asked[0].seconds + time.perf_counter() - began)
-            return [error]
-        seconds = time.perf_counter() - began
-        return [
-            self._write(one, said, seconds) for one, said in zip(asked, predictions, strict=True)
-        ]
+            failure = error
+        else:
+            seconds = time.perf_counter() - began
+            told = zip(asked, predictions, strict=True)
+            return [self._write(one, said, seconds) for one, said in told]
+        if len(asked) > 1:
+            return [reply for one in asked for reply in self.answer_together([one])]
+        self.metrics.count_failure(asked[0].seconds + time.perf_counter() - began)
+        return [failure]
 
     def _classify(self, questions: Sequence[Question]) -> list[list[Prediction]]:
         """What is said about the images of each; those that are normalized alike go together."""

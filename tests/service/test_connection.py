@@ -14,7 +14,7 @@ import uvloop
 
 from service import errors
 from service.connection import TURN_ANSWERS, Connection
-from service.server import Server
+from service.server import TOGETHER, Server
 from service.wsgi import REFUSAL, Response
 from tests.client import Answer, Client
 from tests.server import wait_for
@@ -45,8 +45,9 @@ class Slow:
         start_response(status, [*headers.items(), ("Content-Length", str(len(self.body)))])
         return [self.body]
 
-    def open(self, environ: dict[str, Any]) -> None:
+    def open(self, environ: dict[str, Any]) -> str | None:  # noqa: ARG002 - of an application
         """None of its requests is answered together with others."""
+        return None
 
     def answer(self, opened: Sequence[Any]) -> Sequence[Response]:
         raise AssertionError(opened)
@@ -173,11 +174,87 @@ def test_a_client_that_does_not_read_is_answered_no_further() -> None:
         assert len(application.asked) == 50 + MANY
 
 
-def read_answers(client: socket.socket, count: int) -> None:
+def read_answers(client: socket.socket, count: int) -> list[bytes]:
+    """The bodies of so many answers."""
+    bodies = []
     with client.makefile("rb") as file:
         for _ in range(count):
             length = 0
             while line := file.readline().strip():
                 name, _, value = line.partition(b":")
                 length = int(value) if name.lower() == b"content-length" else length
-            file.read(length)
+            bodies.append(file.read(length))
+    return bodies
+
+
+def read_answer(client: socket.socket) -> bytes:
+    [body] = read_answers(client, 1)
+    return body
+
+
+@dataclass
+class Together(Slow):
+    """An application that notes what it is asked together, and can hold the whole loop."""
+
+    groups: list[list[str]] = field(default_factory=list)
+
+    def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
+        assert self.gate.wait(20)
+        return super().__call__(environ, start_response)
+
+    def open(self, environ: dict[str, Any]) -> str | None:
+        path: str = environ["PATH_INFO"]
+        return path if path.startswith("/together") else None
+
+    def answer(self, opened: Sequence[Any]) -> Sequence[Response]:
+        self.groups.append(list(opened))
+        return [
+            Response("200 OK", [("Content-Length", "3")], path[-3:].encode()) for path in opened
+        ]
+
+
+def test_what_has_come_by_the_time_the_loop_reads_is_answered_together() -> None:
+    application, count = Together(), 2 * TOGETHER + 3
+    with listening() as listener, serving(listener, application) as server, ExitStack() as stack:
+        connect = partial(socket.create_connection, listener.getsockname(), timeout=20)
+        clients = [stack.enter_context(connect()) for _ in range(count)]
+        wait_for("all are let in", lambda: len(server.connections) == count)
+        holder = stack.enter_context(connect())
+        holder.sendall(SMALL % 0)
+        for number, client in enumerate(clients):
+            client.sendall(b"GET /together/%03d HTTP/1.1\r\n\r\n" % number)
+        application.gate.set()
+        bodies = [read_answer(client) for client in clients]
+    assert bodies == [b"%03d" % number for number in range(count)]
+    assert sum(map(len, application.groups)) == count
+    assert max(map(len, application.groups)) == TOGETHER
+    assert len(application.groups) < count / 4
+
+
+def test_requests_of_one_client_keep_their_order_whoever_answers_them() -> None:
+    application = Together()
+    application.gate.set()
+    with (
+        listening() as listener,
+        serving(listener, application),
+        socket.create_connection(listener.getsockname(), timeout=20) as client,
+    ):
+        client.sendall((b"GET /together/%03d HTTP/1.1\r\n\r\n" + SMALL) % (1, 2) * 3)
+        client.shutdown(socket.SHUT_WR)
+        said = b"".join(iter(lambda: client.recv(65_536), b""))
+    assert said.count(b"200 OK") == 6
+    assert application.groups == [["/together/001"]] * 3
+    assert application.asked == ["/2"] * 3
+
+
+def test_a_client_that_has_left_is_answered_by_nobody() -> None:
+    application = Together()
+    with listening() as listener, serving(listener, application) as server:
+        with Client(listener.getsockname()[1]) as holder:
+            with socket.create_connection(listener.getsockname()) as leaving:
+                wait_for("it is let in", lambda: len(server.connections) == 1)
+                leaving.sendall(b"GET /together/000 HTTP/1.1\r\n\r\n" * 9)
+            application.gate.set()
+            assert holder.get("/anything").status == 200
+            wait_for("it is let go", lambda: len(server.connections) == 1)
+        assert server.waiting == []
