@@ -1,7 +1,8 @@
 """``make profile``: where the time of a request goes, as a flame graph and as a table.
 
 The graph is py-spy's, of a worker under load; the table is of the same request and is
-written to ``build/profile`` too. The stages are those of ``digits_stage_duration_seconds``.
+written to ``build/profile`` too. So many connections ask at the same time, and are answered
+together.
 """
 
 import argparse
@@ -81,7 +82,8 @@ def draw(server: Server, bench: Bench, path: Path) -> None:
 def layers(bench: Bench, model: Model, folder: Path) -> dict[str, float]:
     """Microseconds of each layer by itself, on the server's core."""
     module = (sys.executable, "-m", "tests.bench.serving.layers")
-    command = [*pinned(bench.cores[:1]), *module, str(bench.weights[model].artifact)]
+    arguments = (str(bench.weights[model].artifact), str(CONNECTIONS))
+    command = [*pinned(bench.cores[:1]), *module, *arguments]
     variables = {**os.environ, METRICS_VARIABLE: str(folder)}
     run = subprocess.run(command, env=variables, check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, float] = json.loads(run.stdout)
@@ -92,13 +94,14 @@ def table(total: float, found: dict[str, float]) -> str:
     """What each stage adds, in Markdown."""
     in_stages = found["decode"] + found["classify"] + found["encode"]
     rows = {
-        "connection: sockets, event loop, HTTP": total - found["application"],
-        "Flask: context, routing, hooks, metrics": found["application"] - in_stages,
+        "connection: sockets, event loop, HTTP": total - found["application"] - found["metrics"],
+        "exchange: ids, keys, body, header fields": found["application"] - in_stages,
         "decode": found["decode"],
         "classify: normalize": found["normalize"],
         "classify: network": found["network"],
         "classify: judge": found["classify"] - found["normalize"] - found["network"],
         "encode": found["encode"],
+        "metrics": found["metrics"],
         "together": total,
     }
     lines = [f"| {name} | {value:.0f} | {value / total:.0%} |" for name, value in rows.items()]

@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from model import Classifier
 from model.engine import Engine
 from tests.bench.serving.load import Load
+from tests.bench.serving.programs import MLP, Model
 from tests.bench.serving.requests import frames
 
 # The classifier places every image first and judges it last; the engine is the network alone.
@@ -30,6 +31,7 @@ class Direct:
 
     part: Part
     images: int
+    model: Model = MLP
 
     @property
     def name(self) -> str:

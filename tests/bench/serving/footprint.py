@@ -27,11 +27,13 @@ def figures(folder: Path) -> Iterable[Figure]:
     )
     for workers in WORKERS:
         must, aim = BARS.get(workers, (None, None))
+        found, once = weighed(log, workers)
         yield figure(
             f"resident, master and workers: {workers}",
-            [resident_megabytes(log, workers)],
+            [found],
             "MB",
-            reference=f"sum of VmRSS after {WARM_UP_REQUESTS} predictions",
+            reference=f"sum of VmRSS after {WARM_UP_REQUESTS} predictions; "
+            f"{once:.0f} MB where what they share counts once",
             must=must,
             aim=aim,
         )
@@ -58,17 +60,20 @@ def is_answered(port: int) -> bool:
         return False
 
 
-def resident_megabytes(log: Path, workers: int) -> float:
-    """Resident memory of the master and its workers after some work."""
+def weighed(log: Path, workers: int) -> tuple[float, float]:
+    """Megabytes of the master and its workers after some work, resident and proportional."""
     with running(log, workers=workers) as server:
         for _ in range(WARM_UP_REQUESTS):
             with server.client() as client:  # each goes to the worker that takes it first
                 client.predict_json({"pixels": GOOD})
-        return sum(resident(pid) for pid in [server.process.pid, *server.workers()]) / 1000
+        pids = [server.process.pid, *server.workers()]
+        resident = sum(kilobytes(pid, "status", "VmRSS:") for pid in pids)
+        proportional = sum(kilobytes(pid, "smaps_rollup", "Pss:") for pid in pids)
+        return resident / 1000, proportional / 1000
 
 
-def resident(pid: int) -> int:
-    """Resident kilobytes of one process."""
-    status = Path(f"/proc/{pid}/status").read_text("ascii")
-    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+def kilobytes(pid: int, file: str, name: str) -> int:
+    """What a file about a process says under a name (proc(5))."""
+    text = Path(f"/proc/{pid}/{file}").read_text("ascii")
+    line = next(line for line in text.splitlines() if line.startswith(name))
     return int(line.split()[1])

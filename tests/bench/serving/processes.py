@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.serving.environments import python_of
+from tests.bench.serving.environments import ENVIRONMENTS, python_of
 from tests.bench.serving.load import pinned
 from tests.bench.serving.programs import Program
 from tests.helpers import ROOT, environment
@@ -89,7 +89,7 @@ def launched(
 ) -> Iterator[Server]:
     """A server that was started and may not be ready yet; raises CannotMeasure."""
     python, port = python_of(program.environment), free_port()
-    module = [word.format(port=port) for word in program.command]
+    module = [word.format(port=port, peers=ENVIRONMENTS) for word in program.command]
     variables = {
         **ONE_THREAD,
         "PYTHONPATH": str(ROOT),

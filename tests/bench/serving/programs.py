@@ -19,7 +19,8 @@ GUNICORN = "--worker-class gthread --threads 4 --bind 127.0.0.1:{port}"
 class Program:
     """A server: what starts it, and where that is installed.
 
-    command: what follows ``python -m``; ``{port}`` is put in.
+    command: what follows ``python -m``; ``{port}`` and ``{peers}``, where their environments
+    are, are put in.
     environment: one of those of ``requirements/peers``, None for the project's own.
     packages: whose versions are told. cores: how many it may use.
     """
@@ -55,6 +56,13 @@ DIGITS = _digits("digits")
 THROUGH_A_VIEW = replace(
     _digits("digits through Flask's views"),
     command=("gunicorn", "-c", "python:service.gunicorn_conf", f"{VIEWS}:create_app()"),
+)
+ON_GTHREAD = replace(
+    _digits("digits on gthread"),
+    command=("gunicorn", *GUNICORN.split(), "service.app:create_app()"),
+)
+ON_UVICORN = replace(
+    _digits("digits on uvicorn"), command=("tests.bench.serving.asgi", "{port}", "{peers}/fastapi")
 )
 ONE_WORKER = _digits("one worker", workers=1, cores=2)
 TWO_WORKERS = _digits("two workers", workers=2, cores=2)

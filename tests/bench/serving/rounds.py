@@ -16,7 +16,7 @@ from tests.bench.serving.direct import Direct
 from tests.bench.serving.environments import CannotMeasure
 from tests.bench.serving.load import Load, ask, pinned
 from tests.bench.serving.processes import Server
-from tests.bench.serving.programs import MLP, Program
+from tests.bench.serving.programs import Program
 from tests.bench.serving.requests import Request
 from tests.bench.serving.starting import Bench, Servers
 from tests.bench.training import worker
@@ -111,7 +111,7 @@ def _ask(server: Server, turn: Turn, bench: Bench, seconds: int) -> Load:
 def _direct_side(turn: Direct, bench: Bench, stack: ExitStack) -> Side:
     """A process that waits for its seconds on its standard input."""
     module = (sys.executable, "-m", "tests.bench.serving.direct")
-    arguments = (str(bench.weights[MLP].artifact), turn.part, str(turn.images))
+    arguments = (str(bench.weights[turn.model].artifact), turn.part, str(turn.images))
     process = stack.enter_context(worker([*pinned(bench.cores[:1]), *module, *arguments]))
     stdin, stdout = process.stdin, process.stdout
     assert stdin is not None
