@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from model import artifact as artifacts
 from model import normalizer
 from model.artifact import Artifact
-from model.confidence import Doubt, energies
+from model.confidence import Doubt
 from model.engine import Engine
 from model.errors import GoldenMismatch, InputError
 from model.explanation import occlusion
@@ -110,11 +110,11 @@ class Classifier:
     def _predict(self, frames: Sequence[Frame]) -> list[Prediction]:
         logits = self._engine.logits(_stacked([frame.pixels for frame in frames]))
         judge = self.artifact.confidence
-        exact = judge.probabilities(logits)
+        exact, seen = judge.spread(logits)
         likeliest = exact.argmax(axis=1).tolist()
         rows = exact.round(PROBABILITY_DIGITS).tolist()
         confidences = [row[best] for row, best in zip(rows, likeliest, strict=True)]
-        doubts = map(judge.doubt, confidences, energies(logits).tolist())
+        doubts = map(judge.doubt, confidences, seen.tolist())
         reasons = [frame.reason or doubt for frame, doubt in zip(frames, doubts, strict=True)]
         digits = map(self.artifact.labels.__getitem__, likeliest)
         warnings = [frame.warnings for frame in frames]

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from model.layers import FloatArray, softmax
+from model.layers import FloatArray
 
 Doubt: TypeAlias = Literal["out_of_distribution", "low_confidence"]
 
@@ -38,7 +38,20 @@ class Confidence:
 
     def probabilities(self, logits: FloatArray) -> NDArray[np.float64]:
         """Calibrated probabilities (N, 10) of logits (N, 10), computed in float64."""
-        return np.asarray(softmax(logits.astype(np.float64) / self.temperature))
+        return self.spread(logits)[0]
+
+    def spread(self, logits: FloatArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """``probabilities`` and ``energies`` of logits (N, 10), in one pass.
+
+        Of one image each call of NumPy takes longer than its numbers do.
+        """
+        exact = logits.astype(np.float64)
+        largest = np.maximum.reduce(exact, axis=1, keepdims=True)
+        divided = np.divide.outer(exact - largest, (self.temperature, 1.0))  # (N, 10, 2)
+        exponentials = np.exp(divided, out=divided)
+        sums = np.add.reduce(exponentials, axis=1)  # (N, 2)
+        probabilities = exponentials[..., 0] / sums[:, :1]
+        return probabilities, largest[:, 0] + np.log(sums[:, 1])
 
     def doubt(self, confidence: float, energy: float) -> Doubt | None:
         """Why an answer of this confidence and energy is not accepted; None where it is."""
@@ -62,7 +75,4 @@ def energies(logits: FloatArray) -> NDArray[np.float64]:
     cannot tell apart from two that fit (Liu et al. 2020, "Energy-based
     Out-of-distribution Detection", where it has the other sign).
     """
-    exact = logits.astype(np.float64)
-    largest = np.maximum.reduce(exact, axis=1, keepdims=True)
-    seen = np.add.reduce(np.exp(exact - largest), axis=1)
-    return np.asarray(largest[:, 0] + np.log(seen))
+    return Confidence().spread(logits)[1]

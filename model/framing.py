@@ -5,6 +5,8 @@ gets the ground removed, and is moved only where its digit stands alone and else
 MNIST: what noise has done to a frame, cropping would make worse.
 """
 
+from typing import Any, TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +29,8 @@ BOTH_WAYS = 0.75  # ink both lighter and darker than an uneven ground, one as mu
 # Times the pixels of a frame: their sum, and the sums of row and column times pixel.
 MOMENTS: Ink = np.stack([np.ones((FRAME_SIDE, FRAME_SIDE)), *np.indices((FRAME_SIDE, FRAME_SIDE))])
 MOMENTS = MOMENTS.reshape(3, -1).astype(np.float32)
+
+Moment: TypeAlias = Any  # a number, or an array with one of each image
 
 BLACK_SIDES = bytes(4 * FRAME_SIDE)
 
@@ -84,7 +88,9 @@ def settled(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
     strokes = (pixels > INK).reshape(FRAME_SIDE, FRAME_SIDE, -1)
     sides = [_lengths(np.logical_or.reduce(strokes, axis=axis)) for axis in (0, 1)]
     side = np.maximum(*sides)
-    in_place = (side > BOX_SIDE) | ((side >= SMALLEST_BOX) & ~_off_centre(pixels))
+    in_place = (side > BOX_SIDE) | (
+        (side >= SMALLEST_BOX) & ~_off_centre(*MOMENTS @ pixels.astype(np.float32))
+    )
     return np.asarray(black & (np.maximum.reduce(pixels, axis=0) >= FAINT) & in_place)
 
 
@@ -146,14 +152,17 @@ def _misplaced(ink: NDArray[np.uint8] | Ink) -> bool:
     side = _box_side(ink)
     if side > BOX_SIDE:
         return False  # it does not stand free
-    return side < SMALLEST_BOX or bool(_off_centre(ink.reshape(-1)))
+    moments = MOMENTS @ ink.reshape(-1).astype(np.float32)
+    return side < SMALLEST_BOX or bool(_off_centre(*moments.tolist()))
 
 
-def _off_centre(pixels: NDArray[np.uint8] | Ink) -> NDArray[np.bool_]:
-    """Whether the centre of mass is elsewhere than MNIST has it, of pixels (784,) or (784, N)."""
-    total, down, across = MOMENTS @ pixels.astype(np.float32)
+def _off_centre(total: Moment, down: Moment, across: Moment) -> Moment:
+    """Whether the centre of mass is elsewhere than MNIST has it, of one image or of each.
+
+    Whole numbers, and small enough for float32 to be exact.
+    """
     middle, most = FRAME_SIDE / 2 * total, OFF_CENTRE * total
-    return np.asarray((np.abs(down - middle) > most) | (np.abs(across - middle) > most))
+    return (abs(down - middle) > most) | (abs(across - middle) > most)
 
 
 def _box_side(ink: NDArray[np.uint8] | Ink) -> int:

@@ -260,12 +260,12 @@ class Connection(asyncio.Protocol):
             self._answer_in_thread(request)
         else:
             refused = _refused(request.environ, _overloaded())
-            self._write(request, wsgi.call(server.application, refused))
+            self._write(request, server.application.respond(refused))
 
     def _answer_on_loop(self, request: "Request") -> None:
         opened = self._server.application.open(request.environ)
         if opened is None:
-            self._write(request, wsgi.call(self._server.application, request.environ))
+            self._write(request, self._server.application.respond(request.environ))
         else:
             self._busy = True
             self._server.wait(opened, partial(self._done, request))
@@ -274,7 +274,7 @@ class Connection(asyncio.Protocol):
         self._busy = True
         self._server.in_flight += 1
         application, pool = self._server.application, self._server.pool
-        job = self._loop.run_in_executor(pool, wsgi.call, application, request.environ)
+        job = self._loop.run_in_executor(pool, application.respond, request.environ)
         job.add_done_callback(partial(self._thread_done, request))
 
     def _thread_done(self, request: "Request", done: "asyncio.Future[wsgi.Response]") -> None:

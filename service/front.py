@@ -50,10 +50,14 @@ class Front:
 
     def __call__(self, environ: wsgi.Environ, start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
-        opened = self.open(environ)
-        response = self._hand_on(environ) if opened is None else self.answer([opened])[0]
+        response = self.respond(environ)
         start_response(response.status, response.headers)
         return [response.body]
+
+    def respond(self, environ: wsgi.Environ) -> wsgi.Response:
+        """The response to one request."""
+        opened = self.open(environ)
+        return self._hand_on(environ) if opened is None else self.answer([opened])[0]
 
     def open(self, environ: wsgi.Environ) -> Opened | None:
         """Begin with a request, which ``answer`` has to end; None for one of the others."""
@@ -80,17 +84,16 @@ class Front:
         ]
 
     def _hand_on(self, environ: wsgi.Environ) -> wsgi.Response:
-        request = self.exchange.begin(environ)
-        inner = environ | {REQUEST: request}
-        if request.method == "HEAD":  # whose answer is a GET's without its body
-            inner["REQUEST_METHOD"] = "GET"
+        request = environ[REQUEST] = self.exchange.begin(environ)
+        is_head = request.method == "HEAD"  # whose answer is a GET's without its body
+        inner = environ | {"REQUEST_METHOD": "GET"} if is_head else environ
         reply: Reply | Exception
         try:
             reply = _reply(wsgi.call(self.application, inner))
         except Exception as error:  # noqa: BLE001 - Flask itself has failed
             reply = error
         response = self._complete(request, inner.get(ROUTE, UNKNOWN), reply)
-        return response._replace(body=b"") if request.method == "HEAD" else response
+        return response._replace(body=b"") if is_head else response
 
     def _complete(self, request: Request, route: str, reply: Reply | Exception) -> wsgi.Response:
         if isinstance(reply, Exception):

@@ -100,7 +100,7 @@ def _to_pixels(flat: list[Any], *, booleans: bool) -> Image | None:
     """784 JSON values as pixels of 0-255, or None where one is not such a number."""
     whole = to_uint8(flat, booleans=booleans)
     if whole is not None:
-        return whole if whole.max() > 1 else whole * np.uint8(PIXEL_MAX)
+        return whole if np.maximum.reduce(whole) > 1 else whole * np.uint8(PIXEL_MAX)
     try:
         if set(map(type, flat)) <= {int, float}:
             values = np.array(flat, np.float64)

@@ -10,10 +10,6 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from service.wsgi import Environ, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from _typeshed.wsgi import StartResponse
-
     from service.connection import Connection
 
 # So many requests are answered before others have a turn: the largest network takes 2 ms.
@@ -27,10 +23,10 @@ Opened: TypeAlias = Any  # what an application knows of a request that it has op
 
 
 class Application(Protocol):
-    """A WSGI application that answers some requests together (``service/front.py``)."""
+    """What answers requests, some of them together (``service/front.py``)."""
 
-    def __call__(self, environ: Environ, start_response: "StartResponse", /) -> "Iterable[bytes]":
-        """Answer one request (PEP 3333)."""
+    def respond(self, environ: Environ) -> Response:
+        """The response to one request."""
 
     def open(self, environ: Environ) -> Opened | None:
         """Begin with a request; None for one that is only answered by itself."""

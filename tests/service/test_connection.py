@@ -3,12 +3,12 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import uvloop
 
@@ -18,9 +18,6 @@ from service.server import TOGETHER, Server
 from service.wsgi import REFUSAL, Response
 from tests.client import Answer, Client
 from tests.server import wait_for
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse
 
 MAX_IN_FLIGHT = 3
 MANY = 500
@@ -35,15 +32,15 @@ class Slow:
     asked: list[str] = field(default_factory=list)  # paths, in the order of the answers
     body: bytes = b""
 
-    def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
+    def respond(self, environ: dict[str, Any]) -> Response:
         path, refusal = environ["PATH_INFO"], environ.get(REFUSAL)
         if path == "/explain" and refusal is None:
             assert self.gate.wait(20)
         self.asked.append(path)
         status = "429 Too Many Requests" if isinstance(refusal, errors.Overloaded) else "200 OK"
         headers = {} if refusal is None else refusal.headers
-        start_response(status, [*headers.items(), ("Content-Length", str(len(self.body)))])
-        return [self.body]
+        fields = [*headers.items(), ("Content-Length", str(len(self.body)))]
+        return Response(status, fields, self.body)
 
     def open(self, environ: dict[str, Any]) -> str | None:  # noqa: ARG002 - of an application
         """None of its requests is answered together with others."""
@@ -198,9 +195,9 @@ class Together(Slow):
 
     groups: list[list[str]] = field(default_factory=list)
 
-    def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
+    def respond(self, environ: dict[str, Any]) -> Response:
         assert self.gate.wait(20)
-        return super().__call__(environ, start_response)
+        return super().respond(environ)
 
     def open(self, environ: dict[str, Any]) -> str | None:
         path: str = environ["PATH_INFO"]
