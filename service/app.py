@@ -90,9 +90,10 @@ def _hold(app: Flask, exchange: Exchange) -> None:
 
     @app.before_request
     def admit() -> None:
-        if request.url_rule:
-            request.environ[ROUTE] = request.url_rule.rule
-        exchange.admit(request.environ[REQUEST])
+        environ, rule = request.environ, request.url_rule
+        if rule:
+            environ[ROUTE] = rule.rule
+        exchange.admit(environ[REQUEST])
 
     @app.errorhandler(Exception)
     def excused(error: Exception) -> Response:

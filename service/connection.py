@@ -23,9 +23,7 @@ from service.server import Server
 MAX_HEAD_BYTES = 32_768  # request line and header fields together
 MAX_TARGET_BYTES = 8_190  # of the request line, as common servers have it
 
-# What one client may have answered on the loop before others have their turn, and how
-# much of what it has sent is parsed at a time: hundreds of requests fit into a packet.
-TURN_ANSWERS = 16
+# How much of what a client has sent is parsed at a time: hundreds of requests fit into a packet.
 PIECE_BYTES = 4_096
 
 RETRY_SECONDS = 1  # most pictures and explanations take less
@@ -63,7 +61,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._unparsed = NOTHING
         self._waiting: deque[Request] = deque()  # parsed, not yet answered
-        self._busy = False  # the request before them is being answered, or others have a turn
+        self._busy = False  # the request before them is being answered
         self._reads = True  # whether the transport reads what is sent
         self._lingering = False  # what still arrives is thrown away
         self._half_closed = False  # the client will send no more
@@ -115,14 +113,9 @@ class Connection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """Answer what was parsed and parse what was sent, until something is in the way."""
-        answered = 0
         while self._blocked_since == NEVER and not (self._busy or self._transport.is_closing()):
-            if answered == TURN_ANSWERS:
-                self._busy = True
-                self._loop.call_soon(self._take_turn)
-            elif self._waiting:
+            if self._waiting:
                 self._answer(self._waiting.popleft())
-                answered += 1
             elif self._unparsed:
                 self._parse_piece()
             else:
@@ -137,11 +130,6 @@ class Connection(asyncio.Protocol):
                 self._transport.resume_reading()
             else:
                 self._transport.pause_reading()
-
-    def _take_turn(self) -> None:
-        """Others had their turn."""
-        self._busy = False
-        self._go_on()
 
     # -- the parser's side --------------------------------------------------
 
@@ -255,20 +243,16 @@ class Connection(asyncio.Protocol):
     def _answer(self, request: "Request") -> None:
         server = self._server
         if dispatch.is_quick(request.environ):
-            self._answer_on_loop(request)
+            self._answer_soon(request, request.environ)
         elif server.in_flight < server.max_in_flight:
             self._answer_in_thread(request)
         else:
-            refused = _refused(request.environ, _overloaded())
-            self._write(request, server.application.respond(refused))
+            self._answer_soon(request, _refused(request.environ, _overloaded()))
 
-    def _answer_on_loop(self, request: "Request") -> None:
-        opened = self._server.application.open(request.environ)
-        if opened is None:
-            self._write(request, self._server.application.respond(request.environ))
-        else:
-            self._busy = True
-            self._server.wait(opened, partial(self._done, request))
+    def _answer_soon(self, request: "Request", environ: wsgi.Environ) -> None:
+        """On the loop, together with what others have asked meanwhile."""
+        self._busy = True
+        self._server.wait(self._server.application.open(environ), partial(self._done, request))
 
     def _answer_in_thread(self, request: "Request") -> None:
         self._busy = True

@@ -26,14 +26,14 @@ WITHOUT_CONTENT = frozenset({204, 304})  # RFC 9110, section 8.6
 
 
 class Opened(NamedTuple):
-    """A request that has begun: what it asks, or already the reply to it.
+    """A request that has begun: what it asks, or already the reply to it, or None for Flask.
 
-    route: what it is counted as.
+    route: what it is counted as, if that is known.
     """
 
     request: Request
     route: str
-    asked: Asked | Reply
+    asked: Asked | Reply | None
 
 
 @dataclass(frozen=True)
@@ -56,16 +56,16 @@ class Front:
 
     def respond(self, environ: wsgi.Environ) -> wsgi.Response:
         """The response to one request."""
-        opened = self.open(environ)
-        return self._hand_on(environ) if opened is None else self.answer([opened])[0]
+        [response] = self.answer([self.open(environ)])
+        return response
 
-    def open(self, environ: wsgi.Environ) -> Opened | None:
-        """Begin with a request, which ``answer`` has to end; None for one of the others."""
+    def open(self, environ: wsgi.Environ) -> Opened:
+        """Begin with a request, which ``answer`` has to end."""
+        request = self.exchange.begin(environ)
         way = self.ways.get(environ["PATH_INFO"])
         if way is None or environ["REQUEST_METHOD"] != "POST":
-            return None
+            return Opened(request, UNKNOWN, None)
         route, reader = way
-        request = self.exchange.begin(environ)
         try:
             self.exchange.admit(request)
             return Opened(request, route, self.inference.ask(partial(reader, request)))
@@ -76,15 +76,19 @@ class Front:
         """The responses to requests that came at the same time, in their order."""
         asked = [one.asked for one in opened if isinstance(one.asked, Asked)]
         replies = iter(self.inference.answer_together(asked) if asked else ())
-        return [
-            self._complete(
-                request, route, next(replies) if isinstance(question, Asked) else question
-            )
-            for request, route, question in opened
-        ]
+        responses = []
+        for request, route, question in opened:
+            if question is None:
+                responses.append(self._hand_on(request))
+            else:
+                reply = next(replies) if isinstance(question, Asked) else question
+                responses.append(self._complete(request, route, reply))
+        return responses
 
-    def _hand_on(self, environ: wsgi.Environ) -> wsgi.Response:
-        request = environ[REQUEST] = self.exchange.begin(environ)
+    def _hand_on(self, request: Request) -> wsgi.Response:
+        """What the application makes of a request."""
+        environ = request.environ
+        environ[REQUEST] = request
         is_head = request.method == "HEAD"  # whose answer is a GET's without its body
         inner = environ | {"REQUEST_METHOD": "GET"} if is_head else environ
         reply: Reply | Exception

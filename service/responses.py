@@ -46,7 +46,8 @@ class Whole(Response):
 
 def of(reply: Reply) -> Response:
     """A reply, for Flask to send."""
-    return Whole([reply.body], reply.status_line, reply.headers, content_type=reply.content_type)
+    headers = reply.headers or None
+    return Whole([reply.body], reply.status_line, headers, content_type=reply.content_type)
 
 
 def in_json(value: object, status: int = 200) -> Response:

@@ -28,8 +28,8 @@ class Application(Protocol):
     def respond(self, environ: Environ) -> Response:
         """The response to one request."""
 
-    def open(self, environ: Environ) -> Opened | None:
-        """Begin with a request; None for one that is only answered by itself."""
+    def open(self, environ: Environ) -> Opened:
+        """Begin with a request, which ``answer`` ends."""
 
     def answer(self, opened: Sequence[Opened]) -> Sequence[Response]:
         """The responses, in the order of the requests."""
@@ -78,7 +78,8 @@ class Server:
     def wait(self, opened: Opened, done: Callable[[Response], None]) -> None:
         """Answer a request together with all that have come by the time the loop has read them.
 
-        Nobody waits for others to come.
+        Nobody waits for others to come. That all are answered before any answer is sent
+        spares the system from waking one client after the other.
         """
         if not self.waiting:
             self.loop.call_soon(self._answer)

@@ -59,7 +59,6 @@ class EventLoopWorker(Worker):
         super().load_wsgi()
         sys.setswitchinterval(SWITCH_SECONDS)
         gc.collect()
-        gc.set_threshold(20_000, 20, 50)
         gc.freeze()  # what every request needs is not looked through for garbage any more
 
     def run(self) -> None:

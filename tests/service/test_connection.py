@@ -13,7 +13,7 @@ from typing import Any
 import uvloop
 
 from service import errors
-from service.connection import TURN_ANSWERS, Connection
+from service.connection import Connection
 from service.server import TOGETHER, Server
 from service.wsgi import REFUSAL, Response
 from tests.client import Answer, Client
@@ -42,12 +42,11 @@ class Slow:
         fields = [*headers.items(), ("Content-Length", str(len(self.body)))]
         return Response(status, fields, self.body)
 
-    def open(self, environ: dict[str, Any]) -> str | None:  # noqa: ARG002 - of an application
-        """None of its requests is answered together with others."""
-        return None
+    def open(self, environ: dict[str, Any]) -> dict[str, Any]:
+        return environ
 
-    def answer(self, opened: Sequence[Any]) -> Sequence[Response]:
-        raise AssertionError(opened)
+    def answer(self, opened: Sequence[dict[str, Any]]) -> Sequence[Response]:
+        return [self.respond(environ) for environ in opened]
 
 
 def uncounted() -> None:
@@ -150,7 +149,7 @@ def test_many_requests_in_one_packet_let_others_have_their_turn() -> None:
         assert modest.recv(100).startswith(b"HTTP/1.1 200")
         read_answers(greedy, MANY)
         paths = application.asked
-    assert paths.index("/modest") <= 3 * TURN_ANSWERS
+    assert paths.index("/modest") <= 3
     assert [path for path in paths if path != "/modest"] == [f"/{number}" for number in range(MANY)]
 
 
@@ -194,20 +193,14 @@ class Together(Slow):
     """An application that notes what it is asked together, and can hold the whole loop."""
 
     groups: list[list[str]] = field(default_factory=list)
+    is_asked: threading.Event = field(default_factory=threading.Event)
 
-    def respond(self, environ: dict[str, Any]) -> Response:
+    def answer(self, opened: Sequence[dict[str, Any]]) -> Sequence[Response]:
+        self.is_asked.set()
         assert self.gate.wait(20)
-        return super().respond(environ)
-
-    def open(self, environ: dict[str, Any]) -> str | None:
-        path: str = environ["PATH_INFO"]
-        return path if path.startswith("/together") else None
-
-    def answer(self, opened: Sequence[Any]) -> Sequence[Response]:
-        self.groups.append(list(opened))
-        return [
-            Response("200 OK", [("Content-Length", "3")], path[-3:].encode()) for path in opened
-        ]
+        paths = [environ["PATH_INFO"] for environ in opened]
+        self.groups.append(paths)
+        return [Response("200 OK", [("Content-Length", "3")], path[-3:].encode()) for path in paths]
 
 
 def test_what_has_come_by_the_time_the_loop_reads_is_answered_together() -> None:
@@ -217,15 +210,15 @@ def test_what_has_come_by_the_time_the_loop_reads_is_answered_together() -> None
         clients = [stack.enter_context(connect()) for _ in range(count)]
         wait_for("all are let in", lambda: len(server.connections) == count)
         holder = stack.enter_context(connect())
-        holder.sendall(SMALL % 0)
+        holder.sendall(b"GET /holder HTTP/1.1\r\n\r\n")
+        assert application.is_asked.wait(20)
         for number, client in enumerate(clients):
             client.sendall(b"GET /together/%03d HTTP/1.1\r\n\r\n" % number)
         application.gate.set()
         bodies = [read_answer(client) for client in clients]
     assert bodies == [b"%03d" % number for number in range(count)]
-    assert sum(map(len, application.groups)) == count
-    assert max(map(len, application.groups)) == TOGETHER
-    assert len(application.groups) < count / 4
+    assert application.groups[0] == ["/holder"]
+    assert list(map(len, application.groups[1:])) == [TOGETHER, TOGETHER, 3]
 
 
 def test_requests_of_one_client_keep_their_order_whoever_answers_them() -> None:
@@ -240,8 +233,7 @@ def test_requests_of_one_client_keep_their_order_whoever_answers_them() -> None:
         client.shutdown(socket.SHUT_WR)
         said = b"".join(iter(lambda: client.recv(65_536), b""))
     assert said.count(b"200 OK") == 6
-    assert application.groups == [["/together/001"]] * 3
-    assert application.asked == ["/2"] * 3
+    assert application.groups == [["/together/001"], ["/2"]] * 3
 
 
 def test_a_client_that_has_left_is_answered_by_nobody() -> None:

@@ -1,5 +1,6 @@
 """Requests that come together: one pass through the network, and each its own answer."""
 
+import gzip
 import json
 from collections.abc import Mapping, Sequence
 
@@ -57,9 +58,8 @@ def front_of(app: Flask) -> Front:
 
 
 def answers(front: Front, environs: Sequence[Environ]) -> list[Response]:
-    """Of requests that came together; those that are answered by themselves are left out."""
-    opened = [front.open(one) for one in environs]
-    return front.answer([one for one in opened if one is not None])
+    """Of requests that came together."""
+    return front.answer([front.open(one) for one in environs])
 
 
 def rounded(value: object) -> object:
@@ -76,10 +76,12 @@ def rounded(value: object) -> object:
 def told(response: Response) -> tuple[str, list[str], object]:
     """What an answer says, its numbers as far as they have to agree."""
     fields = dict(response.headers)
-    names = sorted(fields)
+    names, body = sorted(fields), response.body
+    if fields.get("Content-Encoding") == "gzip":
+        body = gzip.decompress(body)
     if fields["Content-Type"].endswith("json"):
-        return response.status, names, rounded(json.loads(response.body))
-    return response.status, names, len(response.body)
+        return response.status, names, rounded(json.loads(body))
+    return response.status, names, len(body)
 
 
 def test_each_is_told_what_it_would_be_told_alone(shared: Flask) -> None:

@@ -45,8 +45,7 @@ def layers(path: Path, together: int) -> dict[str, float]:
     predictions = classifier.classify(images)[:1]
 
     def answer() -> None:
-        opened = [front.open(environment()) for _ in range(together)]
-        front.answer([one for one in opened if one is not None])
+        front.answer([front.open(environment()) for _ in range(together)])
 
     def count() -> None:
         for _ in range(together):
