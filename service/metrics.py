@@ -234,7 +234,9 @@ class Histogram(prometheus_client.Histogram):
 
     def observe_all(self, amounts: Sequence[float]) -> None:
         """What ``observe`` does with each of the amounts; the library has no such method."""
-        if amounts:
+        if len(amounts) == 1:
+            self.observe(amounts[0])
+        elif amounts:
             counts = np.bincount(np.searchsorted(self._upper_bounds, amounts))
             self._sum.inc(sum(amounts))
             for bucket, count in zip(self._buckets, counts.tolist(), strict=False):

@@ -51,6 +51,7 @@ def main(port: int, environment: Path) -> None:
 
     uvicorn.run(
         partial(adapt, create_app().wsgi_app),
+        interface="asgi3",
         port=port,
         loop="uvloop",
         http="httptools",
