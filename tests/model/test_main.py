@@ -102,9 +102,13 @@ def test_promote_makes_a_champion_and_a_previous(folder: Path, tiny_artifact: Ar
     store = Store(folder / "promoted")
     store.publish(tiny_artifact)
     store.publish(dataclasses.replace(tiny_artifact, version=2))
-    for number in ("1", "2"):
-        run = run_module("model", "promote", number, "--store", store.root)
-        assert run.stdout == f"champion is version {number}\n"
+    run = run_module("model", "promote", "1", "--store", store.root)
+    assert run.stdout == "champion is version 1, was none\n"
+    run = run_module("model", "promote", "2", "--store", store.root)
+    assert run.stdout.splitlines() == [
+        "champion is version 2, was version 1",
+        "previous is version 1, was none",
+    ]
     assert store.aliases() == {"champion": 2, "previous": 1}
 
 
@@ -139,7 +143,7 @@ FAILURES = {
     ),
     "promote in a store that is not there": (
         ["promote", "1", "--store", "{folder}/nowhere"],
-        ["no version 1"],
+        ["nowhere", "name a directory"],
     ),
     "promote where a directory is in the way": (
         ["promote", "1", "--store", "{folder}/blocked"],

@@ -172,7 +172,9 @@ def test_promoting_leaves_versions_and_no_temporary_files(store: Store) -> None:
     before = contents(store)
     store.promote(1)
     store.promote(2)
-    assert contents(store) == {**before, "champion": b"2\n", "previous": b"1\n"}
+    after = contents(store)
+    assert after.pop("history.jsonl")
+    assert after == {**before, "champion": b"2\n", "previous": b"1\n"}
 
 
 def spoilt(data: bytes) -> bytes:
@@ -213,8 +215,9 @@ def test_what_cannot_be_served_is_not_promoted(
     if data is not None:
         store.path(number).write_bytes(data(store.path(number).read_bytes()))
     before = contents(store)
-    with pytest.raises(error, match="store"):
-        store.promote(number)
+    for move in (store.promote, store.challenge):
+        with pytest.raises(error, match="store"):
+            move(number)
     assert contents(store) == before
 
 
@@ -234,7 +237,7 @@ GARBAGE = {
 @table("content", GARBAGE)
 def test_an_alias_that_holds_no_number_points_nowhere(content: bytes, store: Store) -> None:
     (store.root / "champion").write_bytes(content)
-    with pytest.raises(errors.VersionNotFound, match="has no champion; promote one"):
+    with pytest.raises(errors.VersionNotFound, match=r"champion: (holds no|is longer).*;"):
         store.resolve("champion")
 
 
@@ -247,7 +250,7 @@ def test_an_alias_that_points_nowhere_hides_no_other(content: bytes, store: Stor
 
 def test_an_alias_that_is_a_directory_points_nowhere(store: Store) -> None:
     (store.root / "champion").mkdir()
-    with pytest.raises(errors.VersionNotFound, match="has no champion"):
+    with pytest.raises(errors.VersionNotFound, match="champion: is not a regular file"):
         store.resolve("champion")
 
 
