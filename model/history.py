@@ -61,7 +61,7 @@ def append(root: Path, lines: str) -> None:
 
     Without lines it only sees that they could be added. Raises OSError or StoreUnusable.
     """
-    descriptor = os.open(root / HISTORY, _WRITE, 0o644)
+    descriptor = os.open(root / HISTORY, _WRITE, 0o664)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise StoreUnusable(f"{root / HISTORY}: is not a regular file; remove it")

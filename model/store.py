@@ -120,27 +120,21 @@ class Store:
         Publishing the same artifact again changes nothing.
         """
         self.create()
-        path = self.file(artifact.version)
-        with self._alone(), _writing(path):
-            if not path.exists():
-                artifacts.write(path, artifact)
-            elif path.read_bytes() != artifacts.encode(artifact):
-                raise VersionExists(
-                    f"{path}: is another artifact; give this one a new version number"
-                )
-        return path
+        with self._alone():
+            return self._publish(artifact)
 
     def add(self, artifact: Artifact) -> Path:
         """Publish under the artifact's own number or, where another has it, under the next free.
 
         The same model is not stored twice under different numbers.
         """
-        candidates = [artifact.version, *self.versions()]
-        candidates.append(max(candidates) + 1)
-        for number in candidates:
-            with contextlib.suppress(VersionExists):
-                return self.publish(dataclasses.replace(artifact, version=number))
-        raise VersionExists(f"{self.root}: another process takes its numbers; publish again")
+        self.create()
+        with self._alone():
+            taken = [artifact.version, *self.versions()]
+            for number in taken:
+                with contextlib.suppress(VersionExists):
+                    return self._publish(dataclasses.replace(artifact, version=number))
+            return self._publish(dataclasses.replace(artifact, version=max(taken) + 1))
 
     # -- what moves aliases: each is one step, after which .change, the aliases and the
     # -- history agree whenever the process is killed. With dry_run, nothing is written.
@@ -197,6 +191,17 @@ class Store:
             if not dry_run:
                 self._sweep()
             return self._take(step, "prune", None, why, dry_run=dry_run)
+
+    def _publish(self, artifact: Artifact) -> Path:
+        path = self.file(artifact.version)
+        with _writing(path):
+            if not path.exists():
+                artifacts.write(path, artifact)
+            elif path.read_bytes() != artifacts.encode(artifact):
+                raise VersionExists(
+                    f"{path}: is another artifact; give this one a new version number"
+                )
+        return path
 
     def _crown(self, command: str, version: int, why: str | None, *, dry_run: bool) -> Step:
         """Make a version the champion; the last one becomes previous if it can still be served."""
