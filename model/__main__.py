@@ -42,7 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m model", description="Look after models.")
-    named = os.environ.get("DIGITS_MODEL") or None
+    # A path already: argparse takes a default that it has to convert for an argument given.
+    named = Path(os.environ["DIGITS_MODEL"]) if os.environ.get("DIGITS_MODEL") else None
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     listing = commands.add_parser("list", help="the versions of the store")
@@ -225,7 +226,8 @@ def _history(arguments: argparse.Namespace) -> None:
         for entry in told.entries:
             print("\t".join(_told(entry)).rstrip())
     if told.broken:
-        print(f"{told.broken} lines cannot be read and are left out", file=sys.stderr)
+        lines, are = ("line", "is") if told.broken == 1 else ("lines", "are")
+        print(f"{told.broken} {lines} cannot be read and {are} left out", file=sys.stderr)
 
 
 def _told(entry: Mapping[str, Any]) -> Iterator[str]:

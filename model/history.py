@@ -47,6 +47,8 @@ def read(root: Path) -> History:
         with os.fdopen(descriptor, "rb") as file:
             lines = file.read().splitlines()
     except FileNotFoundError:
+        if not root.is_dir():
+            raise StoreUnusable(f"{root}: there is no such directory; name a store") from None
         lines = []
     except OSError as error:
         raise StoreUnusable(
