@@ -55,9 +55,13 @@ def _parser() -> argparse.ArgumentParser:
         ("export", _export, "write a model as ONNX, for other runtimes"),
     ):
         command = commands.add_parser(name, help=summary)
+        which = command.add_mutually_exclusive_group()
+        which.add_argument("artifact", nargs="?", type=Path, default=named, help=DEFAULT)
+        if name == "verify":
+            which.add_argument(
+                "--all", action="store_true", help="every version and alias of the store instead"
+            )
         command.set_defaults(run=run)
-        if name != "verify":
-            command.add_argument("artifact", nargs="?", type=Path, default=named, help=DEFAULT)
     commands.choices["show"].add_argument(
         "--json", action="store_true", help="as JSON, as the service has it at /models/VERSION"
     )
@@ -65,11 +69,6 @@ def _parser() -> argparse.ArgumentParser:
         "--onnx", type=Path, required=True, metavar="FILE", help="where to write it"
     )
 
-    everything = commands.choices["verify"].add_mutually_exclusive_group()
-    everything.add_argument("artifact", nargs="?", type=Path, default=named, help=DEFAULT)
-    everything.add_argument(
-        "--all", action="store_true", help="every version and alias of the store instead"
-    )
     _add_changes(commands.add_parser)
 
     told = commands.add_parser("history", help="who changed the store, when, what and why")

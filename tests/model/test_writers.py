@@ -1,6 +1,8 @@
 """Processes that change one store: killed wherever they are, and several at once."""
 
+import errno
 import json
+import os
 import random
 import signal
 import subprocess
@@ -207,7 +209,7 @@ def test_processes_that_promote_at_once_take_turns(store: Store) -> None:
     assert not any(finding.is_bad for finding in audit(store))
 
 
-def assert_chained(store: Store, first: int) -> list[tuple[int, int]]:
+def assert_chained(store: Store, first: int | None) -> list[tuple[int, int | None]]:
     """Every change began where the one before it ended; returns (champion, previous) after each."""
     moves = [(old, new) for _, _, old, new in told(store)]
     assert [old for old, _ in moves] == [first, *(new for _, new in moves)][: len(moves)]
@@ -270,6 +272,33 @@ def test_a_lock_leaves_no_file(store: Store) -> None:
 
 
 # -- a change that was cut off ----------------------------------------------
+
+
+def test_a_change_that_could_not_be_told_is_not_made(store: Store) -> None:
+    (store.root / "history.jsonl").mkdir()
+    before = contents(store)
+    with pytest.raises(errors.StoreUnusable, match=r"history\.jsonl: cannot be written"):
+        store.promote(1)
+    assert contents(store) == before
+
+
+def test_a_change_that_is_cut_off_by_a_full_disk_is_finished_when_there_is_room(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.promote(1)
+    with monkeypatch.context() as full, pytest.raises(errors.StoreUnusable) as caught:
+        full.setattr(os, "write", no_room)
+        store.promote(2)
+    assert "No space left on device" in str(caught.value)
+    assert "the change itself is kept, and finished by the next command" in str(caught.value)
+    assert store.aliases() == {"champion": 2, "previous": 1}
+    store.promote(10)
+    assert store.aliases() == {"champion": 10, "previous": 2}
+    assert_chained(store, first=None)
+
+
+def no_room(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @table(
