@@ -209,6 +209,22 @@ def test_processes_that_promote_at_once_take_turns(store: Store) -> None:
     assert not any(finding.is_bad for finding in audit(store))
 
 
+def test_aliases_are_read_as_they_were_at_one_moment(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point(store, {"champion": 1, "previous": 10})
+    read_file = aliases.read_file
+
+    def promotes_meanwhile(root: Path, alias: aliases.Alias) -> int | None:
+        found = read_file(root, alias)
+        monkeypatch.undo()
+        store.promote(2)
+        return found
+
+    monkeypatch.setattr(aliases, "read_file", promotes_meanwhile)
+    assert store.aliases() == {"champion": 2, "previous": 1}
+
+
 def assert_chained(store: Store, first: int | None) -> list[tuple[int, int | None]]:
     """Every change began where the one before it ended; returns (champion, previous) after each."""
     moves = [(old, new) for _, _, old, new in told(store)]
@@ -286,9 +302,10 @@ def test_a_change_that_is_cut_off_by_a_full_disk_is_finished_when_there_is_room(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.promote(1)
-    with monkeypatch.context() as full, pytest.raises(errors.StoreUnusable) as caught:
-        full.setattr(os, "write", no_room)
+    monkeypatch.setattr(os, "write", no_room)
+    with pytest.raises(errors.StoreUnusable) as caught:
         store.promote(2)
+    monkeypatch.undo()
     assert "No space left on device" in str(caught.value)
     assert "the change itself is kept, and finished by the next command" in str(caught.value)
     assert store.aliases() == {"champion": 2, "previous": 1}
