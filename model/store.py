@@ -19,7 +19,7 @@ from pathlib import Path
 
 from model import aliases, history
 from model import artifact as artifacts
-from model.aliases import ALIASES, CHANGE, NUMBER, Alias, Change
+from model.aliases import ALIASES, CHANGE, MAX_CHANGE_BYTES, NUMBER, Alias, Change
 from model.artifact import Artifact
 from model.errors import AliasRefused, ModelError, StoreUnusable, VersionExists, VersionNotFound
 from model.lock import locked
@@ -235,14 +235,19 @@ class Store:
         if alias is not None:
             moves.append((step.before.get(alias), step.after.get(alias)))
         lines = "".join(history.line(command, alias, *move, why) for move in moves)
+        change = Change(step.after, step.removed, lines).encode()
+        if len(change) > MAX_CHANGE_BYTES:
+            raise StoreUnusable(
+                f"{self.root}: so much cannot be changed at once; give a shorter reason, or "
+                "remove fewer versions"
+            )
         for path in (*(self.root / name for name in ALIASES), *map(self.file, step.removed)):
             if path.is_dir() and not path.is_symlink():
                 raise StoreUnusable(f"{path}: is a directory; remove it")
         with _writing(self.root / history.HISTORY):
             history.append(self.root, "")
         with _writing(self.root / CHANGE):
-            change = Change(step.after, step.removed, lines)
-            artifacts.write_whole(self.root / CHANGE, change.encode())
+            artifacts.write_whole(self.root / CHANGE, change)
         self._finish()
         return step
 

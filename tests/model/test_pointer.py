@@ -12,7 +12,7 @@ import pytest
 from model import aliases
 from model.pointer import Pointer, State, Target
 from model.store import RELEASES, Store
-from tests.helpers import table
+from tests.helpers import run_python, table
 from tests.model.shelf import point
 
 Act: TypeAlias = Callable[[Store], object]
@@ -245,6 +245,38 @@ def test_a_store_that_never_was_is_told_of(root: str, tmp_path: Path) -> None:
         state = pointer.read()
         assert versions(state) == (None, None)
         assert set(state.troubles) == {"champion", "challenger"}
+
+
+# As somebody who may not read all of it; root may, so it becomes nobody.
+AS_A_STRANGER = """
+import os, sys
+from pathlib import Path
+from model.pointer import Pointer
+os.chdir(sys.argv[1])
+pointer = Pointer(Path("."))
+pointer.read()
+Path(sys.argv[2]).chmod(0)
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+state = pointer.read()
+print(state.champion.version, sorted(state.moved), state.troubles["champion"])
+"""
+
+
+@table(
+    "locked, words",
+    {
+        "the alias": ("champion", "champion: cannot be read (Permission denied); check its"),
+        "the directory": (".", "champion: cannot be read (Permission denied); check its"),
+    },
+)
+def test_what_may_not_be_read_is_told(locked: str, words: str, store: Store) -> None:
+    point(store, {"champion": 1})
+    run = run_python(AS_A_STRANGER, store.root, locked)
+    (store.root / locked).chmod(0o755)
+    assert run.stdout.startswith(f"1 [] {words}"), run.stderr
 
 
 @table("seconds_ago, reads", {"long ago": (60, 1), "a moment ago": (0, 3)})

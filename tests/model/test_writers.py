@@ -298,6 +298,13 @@ def test_a_change_that_could_not_be_told_is_not_made(store: Store) -> None:
     assert contents(store) == before
 
 
+def test_a_change_that_no_reader_would_take_is_not_made(store: Store) -> None:
+    before = contents(store)
+    with pytest.raises(errors.StoreUnusable, match="give a shorter reason, or remove fewer"):
+        store.prune(0, why="x" * (aliases.MAX_CHANGE_BYTES // 3))
+    assert contents(store) == before
+
+
 def test_a_change_that_is_cut_off_by_a_full_disk_is_finished_when_there_is_room(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
