@@ -4,7 +4,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model import artifact as artifacts
+from model import history
+from model.aliases import ALIASES
 from model.artifact import Artifact
+from model.audit import Finding, audit, check
 from model.card import card, to_text
 from model.classifier import Classifier
 from model.errors import ExportError, InputError, ModelError, VersionNotFound
-from model.store import RELEASES, Store, locate
+from model.store import RELEASES, Step, Store, locate
+from model.text import printable
 
 DEFAULT = "default: DIGITS_MODEL, else the champion of the store"
 
@@ -37,7 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m model", description="Look after models.")
-    named = os.environ.get("DIGITS_MODEL") or None
+    # A path already: argparse takes a default that it has to convert for an argument given.
+    named = Path(os.environ["DIGITS_MODEL"]) if os.environ.get("DIGITS_MODEL") else None
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     listing = commands.add_parser("list", help="the versions of the store")
@@ -49,7 +55,12 @@ def _parser() -> argparse.ArgumentParser:
         ("export", _export, "write a model as ONNX, for other runtimes"),
     ):
         command = commands.add_parser(name, help=summary)
-        command.add_argument("artifact", nargs="?", type=Path, default=named, help=DEFAULT)
+        which = command.add_mutually_exclusive_group()
+        which.add_argument("artifact", nargs="?", type=Path, default=named, help=DEFAULT)
+        if name == "verify":
+            which.add_argument(
+                "--all", action="store_true", help="every version and alias of the store instead"
+            )
         command.set_defaults(run=run)
     commands.choices["show"].add_argument(
         "--json", action="store_true", help="as JSON, as the service has it at /models/VERSION"
@@ -58,9 +69,11 @@ def _parser() -> argparse.ArgumentParser:
         "--onnx", type=Path, required=True, metavar="FILE", help="where to write it"
     )
 
-    promote = commands.add_parser("promote", help="make a version of the store the champion")
-    promote.add_argument("version", type=int)
-    promote.set_defaults(run=_promote)
+    _add_changes(commands.add_parser)
+
+    told = commands.add_parser("history", help="who changed the store, when, what and why")
+    told.add_argument("--json", action="store_true", help="as a JSON array, oldest first")
+    told.set_defaults(run=_history)
 
     predict = commands.add_parser("predict", help="read the digits of .npy files")
     predict.add_argument(
@@ -79,6 +92,41 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_changes(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """The commands that change a store, each of which can say first what it would do."""
+    promote = add("promote", help="make a version of the store the champion")
+    promote.add_argument("version", type=int)
+    promote.set_defaults(change=lambda store, asked: partial(store.promote, asked.version))
+
+    rollback = add("rollback", help="let champion and previous change places (twice: as it was)")
+    rollback.set_defaults(change=lambda store, _: store.rollback)
+
+    challenge = add("challenge", help="make a version the challenger")
+    which = challenge.add_mutually_exclusive_group(required=True)
+    which.add_argument("version", nargs="?", type=int)
+    which.add_argument("--none", action="store_true", help="have no challenger")
+    challenge.set_defaults(change=lambda store, asked: partial(store.challenge, asked.version))
+
+    prune = add("prune", help="remove versions that no alias names, oldest first")
+    prune.add_argument(
+        "--keep", type=_count, required=True, metavar="N", help="how many of them are left"
+    )
+    prune.set_defaults(change=lambda store, asked: partial(store.prune, asked.keep))
+
+    for command in (promote, rollback, challenge, prune):
+        command.add_argument(
+            "--dry-run", action="store_true", help="say what it would do, and change nothing"
+        )
+        command.set_defaults(run=_change)
+        command.add_argument("--why", metavar="TEXT", help="what history is to tell of it")
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(sys.maxsize))):
+        raise argparse.ArgumentTypeError(f"{text!a} is no count; give 0 or more")
+    return int(text)
+
+
 def _store(arguments: argparse.Namespace) -> Store:
     return Store(arguments.store or RELEASES)
 
@@ -95,7 +143,7 @@ def _list(arguments: argparse.Namespace) -> None:
         raise VersionNotFound(f"{store.root}: has no versions; publish one, or name another store")
     for version in store.versions():
         marks = " ".join(alias for alias, target in aliases.items() if target == version)
-        print(f"{version}\t{store.path(version)}\t{marks}".rstrip())
+        print(f"{version}\t{store.file(version)}\t{marks}".rstrip())
 
 
 def _show(arguments: argparse.Namespace) -> None:
@@ -105,9 +153,26 @@ def _show(arguments: argparse.Namespace) -> None:
 
 
 def _verify(arguments: argparse.Namespace) -> None:
-    path, artifact = _read(arguments)
-    print(
-        f"{path}: sound, {artifact.name} version {artifact.version}, {artifact.digest()}, "
+    if arguments.all:
+        store = _store(arguments)
+        findings = audit(store)
+        for finding in findings:
+            print(f"{finding.path}: {_finding(finding)}")
+        check(store.root, findings)
+    else:
+        path, artifact = _read(arguments)
+        print(f"{path}: {_sound(artifact)}")
+
+
+def _finding(finding: Finding) -> str:
+    if isinstance(finding.found, Artifact):
+        return _sound(finding.found)
+    return f"bad: {finding.found}" if finding.is_bad else finding.found
+
+
+def _sound(artifact: Artifact) -> str:
+    return (
+        f"sound, {artifact.name} version {artifact.version}, {artifact.digest()}, "
         f"{len(artifact.golden_images)} golden images replayed"
     )
 
@@ -128,9 +193,49 @@ def _export(arguments: argparse.Namespace) -> None:
     )
 
 
-def _promote(arguments: argparse.Namespace) -> None:
-    _store(arguments).promote(arguments.version)
-    print(f"champion is version {arguments.version}")
+def _change(arguments: argparse.Namespace) -> None:
+    store = _store(arguments)
+    change = arguments.change(store, arguments)
+    step: Step = change(why=arguments.why, dry_run=arguments.dry_run)
+    _tell(store, step, dry_run=arguments.dry_run)
+
+
+def _tell(store: Store, step: Step, *, dry_run: bool) -> None:
+    """Say what became another way, or would."""
+    moved, gone = ("would be", "would remove") if dry_run else ("is", "removed")
+    for alias in ALIASES:
+        before, after = step.before.get(alias), step.after.get(alias)
+        if before != after:
+            print(f"{alias} {moved} {_version(after)}, was {_version(before)}")
+    for version in step.removed:
+        print(f"{gone} {store.file(version)}")
+    if not step.is_needed:
+        print("nothing to change")
+
+
+def _version(number: int | None) -> str:
+    return "none" if number is None else f"version {number}"
+
+
+def _history(arguments: argparse.Namespace) -> None:
+    told = history.read(_store(arguments).root)
+    if arguments.json:
+        print(json.dumps(told.entries, indent=2))
+    else:
+        for entry in told.entries:
+            print("\t".join(_told(entry)).rstrip())
+    if told.broken:
+        lines, are = ("line", "is") if told.broken == 1 else ("lines", "are")
+        print(f"{told.broken} {lines} cannot be read and {are} left out", file=sys.stderr)
+
+
+def _told(entry: Mapping[str, Any]) -> Iterator[str]:
+    """An entry in columns: time, who, command, what moved from where to where, why."""
+    for name in ("time", "who", "command"):
+        yield printable(str(entry[name]))
+    before, after = ("none" if entry[name] is None else entry[name] for name in ("from", "to"))
+    yield printable(f"{entry['alias'] or 'version'}: {before} -> {after}")
+    yield printable(entry["why"] if isinstance(entry["why"], str) else "")
 
 
 def _predict(arguments: argparse.Namespace) -> None:

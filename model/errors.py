@@ -19,7 +19,9 @@ ModelError
 └── StoreError
     ├── VersionNotFound         no such version, or an alias that points nowhere
     ├── VersionExists           versions are immutable
-    └── StoreUnusable           no directory, or one that cannot be written
+    ├── AliasRefused            an alias that may not go where it was sent
+    ├── StoreUnsound            a check of the whole store found something bad
+    └── StoreUnusable           no directory, one that cannot be written, or links out of it
 
 Messages name the file or the field and end with what to do about it.
 """
@@ -101,5 +103,13 @@ class VersionExists(StoreError):
     """Versions are immutable: another artifact has that number."""
 
 
+class AliasRefused(StoreError):
+    """A version that may not have the alias: a champion cannot be its own challenger."""
+
+
+class StoreUnsound(StoreError):
+    """A check of all versions and aliases found bad ones."""
+
+
 class StoreUnusable(StoreError):
-    """There is no directory to write to, or no room in it."""
+    """No directory, not one to write to, no room in it, or a file in it that is not a plain one."""

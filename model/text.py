@@ -84,20 +84,20 @@ def _on_one_line(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if not _is_flat(value):
-        return _printable(json.dumps(value))
+        return printable(json.dumps(value))
     if isinstance(value, list):
         return ", ".join(map(_on_one_line, value)) or "none"
     if isinstance(value, dict):
         fields = (f"{_words(name)} = {_on_one_line(item)}" for name, item in value.items())
         return ", ".join(fields) or "none"
-    return _printable(str(value))
+    return printable(str(value))
 
 
 def _words(name: str) -> str:
-    return _printable(name.replace("interval_95", "95 % interval").replace("_", " "))
+    return printable(name.replace("interval_95", "95 % interval").replace("_", " "))
 
 
-def _printable(words: str) -> str:
+def printable(words: str) -> str:
     """Nothing that stands in a file may steer a terminal."""
     return "".join(character if character.isprintable() else " " for character in words)
 

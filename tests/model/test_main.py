@@ -16,6 +16,7 @@ from model.classifier import Classifier
 from model.store import Store
 from tests.helpers import ROOT, assert_one_line_error, run_module, synthetic_mnist, table
 from tests.model.forge import npy, npy_text
+from tests.model.shelf import contents, point, spoil
 
 IMAGES = synthetic_mnist().test.images
 
@@ -102,10 +103,121 @@ def test_promote_makes_a_champion_and_a_previous(folder: Path, tiny_artifact: Ar
     store = Store(folder / "promoted")
     store.publish(tiny_artifact)
     store.publish(dataclasses.replace(tiny_artifact, version=2))
-    for number in ("1", "2"):
-        run = run_module("model", "promote", number, "--store", store.root)
-        assert run.stdout == f"champion is version {number}\n"
+    run = run_module("model", "promote", "1", "--store", store.root)
+    assert run.stdout == "champion is version 1, was none\n"
+    run = run_module("model", "promote", "2", "--store", store.root)
+    assert run.stdout.splitlines() == [
+        "champion is version 2, was version 1",
+        "previous is version 1, was none",
+    ]
     assert store.aliases() == {"champion": 2, "previous": 1}
+
+
+@pytest.fixture
+def kept(store: Store) -> Store:
+    """Versions 1, 2 and 10: one was champion, two is, and ten challenges it."""
+    point(store, {"champion": 2, "challenger": 10, "previous": 1})
+    return store
+
+
+CHANGES = {
+    "promote": (
+        ["promote", "10"],
+        [
+            "champion {} version 10, was version 2",
+            "challenger {} none, was version 10",
+            "previous {} version 2, was version 1",
+        ],
+        ["promote\tchampion: 2 -> 10"],
+    ),
+    "rollback": (
+        ["rollback"],
+        ["champion {} version 1, was version 2", "previous {} version 2, was version 1"],
+        ["rollback\tchampion: 2 -> 1"],
+    ),
+    "challenge": (
+        ["challenge", "1"],
+        ["challenger {} version 1, was version 10"],
+        ["challenge\tchallenger: 10 -> 1"],
+    ),
+    "challenge --none": (
+        ["challenge", "--none"],
+        ["challenger {} none, was version 10"],
+        ["challenge\tchallenger: 10 -> none"],
+    ),
+}
+
+
+@table("arguments, moves, told", CHANGES)
+def test_a_change_is_tried_made_and_told(
+    arguments: list[str], moves: list[str], told: list[str], kept: Store
+) -> None:
+    before = contents(kept)
+    words = [*arguments, "--why", "it reads better", "--store", str(kept.root)]
+    run = run_module("model", *words, "--dry-run")
+    assert run.stdout.splitlines() == [move.format("would be") for move in moves]
+    assert contents(kept) == before
+    run = run_module("model", *words)
+    assert run.stdout.splitlines() == [move.format("is") for move in moves]
+    run = run_module("model", "history", "--store", kept.root)
+    lines = [line.split("\t", 2) for line in run.stdout.splitlines()]
+    assert [rest for _, _, rest in lines] == [f"{line}\tit reads better" for line in told]
+    assert all("@" in who for _, who, _ in lines)
+
+
+def test_prune_removes_what_no_alias_names(kept: Store) -> None:
+    kept.publish(dataclasses.replace(kept.read(1), version=3))
+    words = ["prune", "--keep", "0", "--store", str(kept.root)]
+    run = run_module("model", *words, "--dry-run")
+    assert run.stdout == f"would remove {kept.file(3)}\n"
+    assert kept.versions() == [1, 2, 3, 10]
+    run = run_module("model", *words)
+    assert run.stdout == f"removed {kept.file(3)}\n"
+    assert kept.versions() == [1, 2, 10]
+    run = run_module("model", *words)
+    assert run.stdout == "nothing to change\n"
+    run = run_module("model", "history", "--store", kept.root)
+    assert run.stdout.rstrip().endswith("\tprune\tversion: 3 -> none")
+
+
+def test_history_is_shown_as_json_without_what_a_crash_broke(kept: Store) -> None:
+    kept.rollback(why="two\nlines\x1b[31m")
+    with (kept.root / "history.jsonl").open("a") as file:
+        file.write('{"time": ')
+    run = run_module("model", "history", "--json", "--store", kept.root)
+    assert run.returncode == 0
+    (entry,) = json.loads(run.stdout)
+    assert (entry["alias"], entry["from"], entry["to"]) == ("champion", 2, 1)
+    assert entry["why"] == "two\nlines\x1b[31m"
+    assert run.stderr == "1 line cannot be read and is left out\n"
+    run = run_module("model", "history", "--store", kept.root)
+    assert run.stdout.endswith("\tchampion: 2 -> 1\ttwo lines [31m\n")
+
+
+def test_a_store_that_nobody_changed_has_no_history(kept: Store) -> None:
+    assert run_module("model", "history", "--store", kept.root).stdout == ""
+    run = run_module("model", "history", "--json", "--store", kept.root)
+    assert json.loads(run.stdout) == []
+
+
+def test_verify_all_says_of_each_what_it_is_and_fails_for_one_that_is_bad(kept: Store) -> None:
+    words = ["verify", "--all", "--store", str(kept.root)]
+    run = run_module("model", *words, environ={"DIGITS_MODEL": "none.npz"})
+    assert run.returncode == 0, run.stderr
+    names = ["digits-1.npz", "digits-2.npz", "digits-10.npz", "champion", "challenger", "previous"]
+    lines = run.stdout.splitlines()
+    assert [line.partition(": ")[0] for line in lines] == [
+        *(f"{kept.root}/{name}" for name in names),
+        str(kept.root),
+    ]
+    spoil(kept.path(1))
+    run = run_module("model", *words)
+    bad = [line for line in run.stdout.splitlines() if ": bad: " in line]
+    assert [line.partition(": ")[0] for line in bad] == [
+        f"{kept.root}/digits-1.npz",
+        f"{kept.root}/previous",
+    ]
+    assert_one_line_error(run, "2 of 7 bad: digits-1.npz, previous")
 
 
 def test_predict_prints_a_line_an_image(folder: Path, tiny_artifact: Artifact) -> None:
@@ -139,7 +251,31 @@ FAILURES = {
     ),
     "promote in a store that is not there": (
         ["promote", "1", "--store", "{folder}/nowhere"],
-        ["no version 1"],
+        ["nowhere", "name a directory"],
+    ),
+    "roll back to nothing": (
+        ["rollback", "--store", "{folder}/store"],
+        ["has no previous", "promote"],
+    ),
+    "challenge the champion with itself": (
+        ["challenge", "1", "--store", "{folder}/store"],
+        ["version 1 is the champion", "another"],
+    ),
+    "challenge with a version that is not there": (
+        ["challenge", "9", "--store", "{folder}/store"],
+        ["no version 9"],
+    ),
+    "prune a store that is not there": (
+        ["prune", "--keep", "0", "--store", "{folder}/nowhere"],
+        ["nowhere", "name a directory"],
+    ),
+    "verify all of a store that is not there": (
+        ["verify", "--all", "--store", "{folder}/nowhere"],
+        ["nowhere", "name a directory"],
+    ),
+    "the history of a store that is not there": (
+        ["history", "--store", "{folder}/nowhere"],
+        ["nowhere", "name a"],
     ),
     "promote where a directory is in the way": (
         ["promote", "1", "--store", "{folder}/blocked"],
@@ -182,7 +318,22 @@ def test_a_failure_is_one_line_that_says_what_is_wrong(
     assert len(run.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("arguments", [[], ["unknown"], ["promote", "one"], ["predict"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["unknown"],
+        ["promote", "one"],
+        ["predict"],
+        ["challenge"],
+        ["challenge", "1", "--none"],
+        ["prune"],
+        ["prune", "--keep", "-1"],
+        ["prune", "--keep", "\u0661"],
+        ["prune", "--keep", "9" * 5000],
+        ["verify", "--all", "some.npz"],
+    ],
+)
 def test_a_command_that_is_misspelt_is_explained(arguments: list[str]) -> None:
     run = run_module("model", *arguments)
     assert run.returncode == 2
@@ -192,5 +343,8 @@ def test_a_command_that_is_misspelt_is_explained(arguments: list[str]) -> None:
 def test_help_names_every_command() -> None:
     run = run_module("model", "--help")
     assert run.returncode == 0
-    for command in ("list", "show", "verify", "promote", "predict"):
+    for command in (
+        *("list", "show", "verify", "promote", "predict"),
+        *("rollback", "challenge", "prune", "history"),
+    ):
         assert command in run.stdout
