@@ -18,6 +18,7 @@ from model.frame import Frame
 from model.measures import measures
 
 Counts: TypeAlias = NDArray[np.int64]
+Indices: TypeAlias = NDArray[np.float64]
 Verdict: TypeAlias = Literal["unknown", "stable", "moved", "drifted"]
 
 # Where a bin ends and the next begins, which has the edge itself. Below the first and from the
@@ -117,7 +118,7 @@ class Reference:
     @property
     def images(self) -> int:
         """How many images were counted."""
-        return sum(self.counts[: next(iter(FEATURES.values()))])
+        return samples(np.array(self.counts))
 
     def bins(self, feature: str) -> list[str]:
         """What falls into each bin of a feature, in words."""
@@ -127,8 +128,8 @@ class Reference:
         between = [f"{low:.6g} to {high:.6g}" for low, high in pairwise(edges)]
         return [f"below {edges[0]:.6g}", *between, f"{edges[-1]:.6g} and more"]
 
-    def psi(self, found: Counts) -> dict[str, float]:
-        """The index of each feature, of ``histograms`` with this reference's edges (BINS,)."""
+    def psi(self, found: Counts) -> dict[str, Indices]:
+        """The index of each feature, of ``histograms`` with this reference's edges (..., BINS)."""
         expected = by_feature(np.array(self.counts))
         return {name: psi(expected[name], counts) for name, counts in by_feature(found).items()}
 
@@ -163,18 +164,23 @@ def by_feature(counts: Counts) -> dict[str, Counts]:
     return {name: counts[..., at : at + FEATURES[name]] for name, at in _STARTS.items()}
 
 
-def psi(expected: Counts, found: Counts) -> float:
-    """The population stability index of counts (B,): the sum of (p - q) ln(p / q).
+def samples(counts: Counts) -> int:
+    """How many images are counted in histograms (BINS,)."""
+    return int(next(iter(by_feature(counts).values())).sum())
 
-    q are the shares expected and p those found; it is Jeffreys' divergence (Jeffreys 1946).
+
+def psi(expected: Counts, found: Counts) -> Indices:
+    """The population stability index of counts (..., B): the sum of (p - q) ln(p / q).
+
+    q are the shares expected (B,) and p those found; it is Jeffreys' divergence (Jeffreys 1946).
     Every bin expected is given half a count, and as many found are spread as was expected: a
     share of 0 has no logarithm, and where little was found, it is no drift.
     """
     q = expected + HALF
     q = q / q.sum()
     p = found + HALF * len(q) * q
-    p = p / p.sum()
-    return float((p - q) @ np.log(p / q))
+    p = p / p.sum(axis=-1, keepdims=True)
+    return np.asarray(((p - q) * np.log(p / q)).sum(axis=-1))
 
 
 def verdict(index: float, samples: int) -> Verdict:

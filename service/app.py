@@ -12,6 +12,7 @@ from model import Classifier, locate
 from service import description, errors, page, responses, routes
 from service.ahead import Ahead, ways
 from service.cors import Cors
+from service.drift import Drift
 from service.exchange import Endpoint, Exchange, Reply
 from service.health import Health
 from service.inference import Inference
@@ -50,13 +51,14 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
 
     app = Flask(__name__, static_folder=None)
     app.extensions["health"] = health = Health(classifier)
+    app.extensions["drift"] = drift = Drift(artifact, settings.drift_window)
     app.url_map.converters["segment"] = v1.Segment
     _hold(app, exchange)
     for route, endpoint in endpoints.items():
         app.add_url_rule(route, route, _view(endpoint), methods=["POST"])
     app.register_blueprint(v1.blueprint(artifact, health))
     app.register_blueprint(v2.blueprint(inference, limits, health, _asks_as_admin(keys)))
-    app.register_blueprint(routes.blueprint(inference, health))
+    app.register_blueprint(routes.blueprint(inference, health, drift))
     app.register_blueprint(page.blueprint(settings))
     app.register_blueprint(description.blueprint(settings))
     served = {"name": MODEL_NAME, "version": str(artifact.version)}
