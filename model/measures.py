@@ -10,7 +10,7 @@ from model.architecture import FRAME_SIDE
 Numbers: TypeAlias = NDArray[np.float64]
 
 STROKE = 64  # of 255: brighter pixels are part of the box, as in framing.py
-CHUNK = 256  # frames measured at once: what is between the steps stays in the cache
+CHUNK = 64  # frames measured at once: what is between the steps takes half a megabyte
 WHITE = 255
 
 # Times the pixels of a frame: their sum, its first moments, and two of its second ones.

@@ -23,7 +23,7 @@ from service.settings import DRIFT_FILE
 Batch: TypeAlias = tuple[Sequence[Frame], Sequence[int], Sequence[float], Sequence[float]]
 
 TOGETHER = 256  # frames that are counted at once: one by one, each takes twenty times as long
-PER_SECOND = 4_096  # frames that a worker counts in a second, of which they take 10 ms; no more
+PER_SECOND = 4_096  # frames that a worker counts in a second, of which they take 12 ms; no more
 
 log = logging.getLogger("digits.drift")
 

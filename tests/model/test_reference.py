@@ -150,6 +150,7 @@ TEN = np.full(10, 6000)
     {
         "the same shares": (TEN, np.full(10, 200), 0),
         "nothing found": (TEN, np.zeros(10, int), 0),
+        "nothing found of what is uneven": (np.array([90_000, 10_000]), np.zeros(2, int), 0),
         "half of it in one bin": (
             np.array([50_000, 50_000]),
             np.array([75_000, 25_000]),
