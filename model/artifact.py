@@ -26,9 +26,11 @@ from model import errors, normalizer
 from model.architecture import CLASSES, FRAME_SIDE, Architecture
 from model.confidence import Confidence, Thresholds
 from model.network import Network, scale_pixels
+from model.reference import BINS, ENERGY_BINS, Reference
 
 FORMAT = "digits-artifact"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+WITHOUT_REFERENCE = 2  # the version before: the same, save that it has no reference
 
 # The flagship is to stay under 2 MB; what is over this is not one of ours.
 MAX_FILE_BYTES = 64 * 2**20
@@ -39,6 +41,8 @@ MAX_GOLDEN_IMAGES = 256  # they are replayed at every load
 MANIFEST = "manifest"
 GOLDEN_IMAGES = "golden.images"
 GOLDEN_LOGITS = "golden.logits"
+REFERENCE_EDGES = "reference.energy_edges"
+REFERENCE_COUNTS = "reference.counts"
 
 NPY_HEADER_BYTES = 128
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip entry can carry
@@ -54,7 +58,8 @@ class Artifact:
     """Everything a served model is.
 
     parameters: flat names to float32 arrays; golden_images (G, 28, 28) uint8
-    with golden_logits (G, 10) float32; training and evaluation: JSON objects.
+    with golden_logits (G, 10) float32; training and evaluation: JSON objects. reference:
+    what it was made from looked like, None in a file of format version 2.
     """
 
     name: str
@@ -68,6 +73,12 @@ class Artifact:
     training: Mapping[str, Any] = field(default_factory=dict)
     evaluation: Mapping[str, Any] = field(default_factory=dict)
     labels: tuple[int, ...] = tuple(range(CLASSES))
+    reference: Reference | None = None
+
+    @property
+    def format_version(self) -> int:
+        """The version of the format that it is written in."""
+        return WITHOUT_REFERENCE if self.reference is None else FORMAT_VERSION
 
     @property
     def network(self) -> Network:
@@ -190,17 +201,21 @@ def decode(data: bytes, *, any_normalizer: bool = False) -> Artifact:
 def _arrays(artifact: Artifact) -> dict[str, NDArray[Any]]:
     """All members but the manifest, in file order."""
     names = artifact.architecture.parameter_shapes()
-    return {
+    arrays: dict[str, NDArray[Any]] = {
         **{name: artifact.parameters[name] for name in names},
         GOLDEN_IMAGES: artifact.golden_images,
         GOLDEN_LOGITS: artifact.golden_logits,
     }
+    if artifact.reference is not None:
+        arrays[REFERENCE_EDGES] = np.array(artifact.reference.energy_edges, "<f8")
+        arrays[REFERENCE_COUNTS] = np.array(artifact.reference.counts, "<u4")
+    return arrays
 
 
 def _manifest(artifact: Artifact) -> dict[str, Any]:
     return {
         "format": FORMAT,
-        "format_version": FORMAT_VERSION,
+        "format_version": artifact.format_version,
         "name": artifact.name,
         "version": artifact.version,
         "architecture": artifact.architecture.to_json(),
@@ -297,10 +312,11 @@ def _manifest_document(members: Mapping[str, bytes]) -> dict[str, Any]:
         raise errors.InvalidManifest(f"the manifest is not JSON; {RETRAIN}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise errors.InvalidManifest(f"the manifest's format is not {FORMAT!r}; {RETRAIN}")
-    if document.get("format_version") != FORMAT_VERSION:
+    if document.get("format_version") not in (WITHOUT_REFERENCE, FORMAT_VERSION):
         raise errors.UnsupportedFormat(
             f"is of format version {document.get('format_version')!r}, and this release reads "
-            f"version {FORMAT_VERSION}; install the release that wrote it, or train it again"
+            f"versions {WITHOUT_REFERENCE} and {FORMAT_VERSION}; install the release that wrote "
+            "it, or train it again"
         )
     return document
 
@@ -318,8 +334,9 @@ def _artifact(document: Mapping[str, Any], members: Mapping[str, bytes]) -> Arti
         architecture = Architecture.from_json(document["architecture"])
     except ValueError as error:
         raise errors.InvalidManifest(f"the manifest's architecture: {error}; {RETRAIN}") from None
-    arrays = _member_arrays(architecture, members)
+    arrays = _member_arrays(architecture, members, document["format_version"])
     images, logits = arrays.pop(GOLDEN_IMAGES), arrays.pop(GOLDEN_LOGITS)
+    reference = _reference(arrays)
     return Artifact(
         name=document["name"],
         version=document["version"],
@@ -332,11 +349,23 @@ def _artifact(document: Mapping[str, Any], members: Mapping[str, bytes]) -> Arti
         training=document["training"],
         evaluation=document["evaluation"],
         labels=tuple(document["labels"]),
+        reference=reference,
     )
 
 
+def _reference(arrays: dict[str, NDArray[Any]]) -> Reference | None:
+    """Take the members of the reference, where there are some, out of all arrays."""
+    if REFERENCE_COUNTS not in arrays:
+        return None
+    edges, counts = arrays.pop(REFERENCE_EDGES), arrays.pop(REFERENCE_COUNTS)
+    try:
+        return Reference(tuple(edges.tolist()), tuple(counts.tolist()))
+    except ValueError as error:
+        raise errors.UnsoundReference(f"the reference: {error}; {RETRAIN}") from None
+
+
 def _member_arrays(
-    architecture: Architecture, members: Mapping[str, bytes]
+    architecture: Architecture, members: Mapping[str, bytes], format_version: int
 ) -> dict[str, NDArray[Any]]:
     image_bytes = FRAME_SIDE * FRAME_SIDE
     golden = max(0, len(members.get(GOLDEN_IMAGES, b"")) - NPY_HEADER_BYTES) // image_bytes
@@ -345,6 +374,9 @@ def _member_arrays(
         GOLDEN_IMAGES: ("|u1", (golden, FRAME_SIDE, FRAME_SIDE)),
         GOLDEN_LOGITS: ("<f4", (golden, CLASSES)),
     }
+    if format_version != WITHOUT_REFERENCE:
+        expected[REFERENCE_EDGES] = ("<f8", (ENERGY_BINS - 1,))
+        expected[REFERENCE_COUNTS] = ("<u4", (BINS,))
     present = members.keys() - {MANIFEST}
     for name in sorted(present - expected.keys()):
         raise errors.UnknownMember(f"member {name!a} is not part of this architecture; {RETRAIN}")

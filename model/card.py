@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any, TypeAlias
 
 from model import text
-from model.artifact import FORMAT, FORMAT_VERSION, Artifact
+from model.artifact import FORMAT, Artifact
 
 Card: TypeAlias = dict[str, Any]
 
@@ -157,7 +157,7 @@ def _model_details(artifact: Artifact) -> dict[str, Any]:
         "name": artifact.name,
         "version": artifact.version,
         "digest": artifact.digest(),
-        "format": f"{FORMAT} version {FORMAT_VERSION}",
+        "format": f"{FORMAT} version {artifact.format_version}",
         "description": DESCRIPTION,
         "parameters": artifact.architecture.parameter_count(),
         "architecture": artifact.architecture.to_json(),

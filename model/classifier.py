@@ -56,6 +56,17 @@ class Explanation:
     importance: NDArray[np.float32]
 
 
+class Seen(NamedTuple):
+    """What was seen in some images, and said about them: one of each for an image.
+
+    energies: in nats (``model/confidence.py``).
+    """
+
+    predictions: list[Prediction]
+    frames: list[Frame]
+    energies: list[float]
+
+
 class Classifier:
     """One model, ready: ``Classifier.load(path).classify(images)``."""
 
@@ -89,6 +100,14 @@ class Classifier:
 
         manner: whether images are normalized, as ``normalizer.normalize`` has it.
         """
+        return self.look(images, manner).predictions
+
+    def look(
+        self,
+        images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
+        manner: Manner = "auto",
+    ) -> Seen:
+        """Predict images as ``classify`` does, and tell what that was told from."""
         if len(images) == 0:
             raise InputError("there is no image to classify")
         return self._predict(normalizer.normalize_all(images, manner))
@@ -99,7 +118,7 @@ class Classifier:
         It takes as long as classifying a batch of some hundred.
         """
         frame = normalizer.normalize(image, manner)
-        [prediction] = self._predict([frame])
+        [prediction] = self._predict([frame]).predictions
         named = self.artifact.labels.index(prediction.digit)
 
         def score(frames: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -107,18 +126,20 @@ class Classifier:
 
         return Explanation(prediction, frame, occlusion(frame.pixels, score))
 
-    def _predict(self, frames: Sequence[Frame]) -> list[Prediction]:
+    def _predict(self, frames: list[Frame]) -> Seen:
         logits = self._engine.logits(_stacked([frame.pixels for frame in frames]))
         judge = self.artifact.confidence
         exact, seen = judge.spread(logits)
         likeliest = exact.argmax(axis=1).tolist()
         rows = exact.round(PROBABILITY_DIGITS).tolist()
         confidences = [row[best] for row, best in zip(rows, likeliest, strict=True)]
-        doubts = map(judge.doubt, confidences, seen.tolist())
+        energies = seen.tolist()
+        doubts = map(judge.doubt, confidences, energies)
         reasons = [frame.reason or doubt for frame, doubt in zip(frames, doubts, strict=True)]
         digits = map(self.artifact.labels.__getitem__, likeliest)
         warnings = [frame.warnings for frame in frames]
-        return list(map(Prediction, digits, confidences, map(tuple, rows), reasons, warnings))
+        told = map(Prediction, digits, confidences, map(tuple, rows), reasons, warnings)
+        return Seen(list(told), frames, energies)
 
 
 def _stacked(frames: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:

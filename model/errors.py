@@ -12,6 +12,7 @@ ModelError
 │       ├── MissingMember
 │       ├── MemberMismatch      another dtype, shape or size than the architecture requires
 │       ├── InvalidManifest     a manifest field that is missing, unknown or out of range
+│       ├── UnsoundReference    a drift reference that is no histograms of images
 │       ├── DigestMismatch
 │       ├── NonFiniteParameter
 │       └── GoldenMismatch      the network does not reproduce its own golden logits
@@ -73,6 +74,10 @@ class MemberMismatch(ArtifactCorrupt):
 
 class InvalidManifest(ArtifactCorrupt):
     """A manifest field is missing, unknown, of the wrong type or out of range."""
+
+
+class UnsoundReference(ArtifactCorrupt):
+    """The drift reference is no histograms of one set of images."""
 
 
 class DigestMismatch(ArtifactCorrupt):

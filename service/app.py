@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from model import Classifier, locate
 from service import description, errors, page, responses, routes
 from service.cors import Cors
+from service.drift import Drift
 from service.exchange import REQUEST, ROUTE, Endpoint, Exchange, Reply, Request
 from service.front import Front, ways
 from service.health import Health
@@ -40,13 +41,16 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
         AccessLog(settings.log_level) if settings.access_log else None,
         Cors(settings.cors_origins) if settings.cors_origins else None,
     )
-    inference, limits = Inference(classifier, metrics), Limits.of(settings)
+    drift = Drift(artifact, settings.drift_window)
+    metrics.tell(drift)
+    inference, limits = Inference(classifier, metrics, drift.observe), Limits.of(settings)
     readers = native.readers(limits) | v1.readers(artifact, limits) | v2.readers(artifact, limits)
     endpoints = native.endpoints(inference, limits) | v1.endpoints(inference, limits)
 
     app = responses.App(__name__, static_folder=None)
     app.extensions["health"] = health = Health(classifier)
     app.extensions["metrics"] = metrics
+    app.extensions["drift"] = drift
     app.url_map.converters["segment"] = v1.Segment
     _hold(app, exchange)
     for route, reader in readers.items():
@@ -55,7 +59,7 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
         app.add_url_rule(route, route, _view(endpoint), methods=["POST"])
     app.register_blueprint(v1.blueprint(artifact, health))
     app.register_blueprint(v2.blueprint(inference, limits, health, _asks_as_admin(keys)))
-    app.register_blueprint(routes.blueprint(inference, health))
+    app.register_blueprint(routes.blueprint(inference, health, drift))
     app.register_blueprint(page.blueprint(settings))
     app.register_blueprint(description.blueprint(settings))
     served = {"name": MODEL_NAME, "version": str(artifact.version)}

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from service.settings import METRICS_VARIABLE, Settings
+from service.settings import DRIFT_FILE, METRICS_VARIABLE, Settings
 
 _settings = Settings.from_env(os.environ)
 
@@ -35,8 +35,9 @@ def on_starting(_server: Any) -> None:
     if directory is None:
         directory = Path(tempfile.mkdtemp(prefix="digits-metrics-"))
     directory.mkdir(parents=True, exist_ok=True)
-    for stale in directory.glob("*.db"):
-        stale.unlink()
+    for pattern in ("*.db", DRIFT_FILE.format(slot="*")):
+        for stale in directory.glob(pattern):
+            stale.unlink()
     os.environ[METRICS_VARIABLE] = str(directory)
 
 

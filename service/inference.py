@@ -7,8 +7,8 @@ from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 from model import Artifact, Classifier, Explanation, Prediction
-from model.frame import Manner
-from service.batches import Batch, check_frames, only
+from model.frame import Frame, Manner
+from service.batches import Batch, Images, check_frames, only
 from service.errors import RouteError
 from service.exchange import Reply
 from service.metrics import Metrics
@@ -37,12 +37,22 @@ class Asked(NamedTuple):
     seconds: float
 
 
+# Who is shown all that was predicted: frames, digits, confidences and energies, one of each.
+Watch: TypeAlias = Callable[
+    [Sequence[Frame], Sequence[int], Sequence[float], Sequence[float]], None
+]
+
+
 @dataclass(frozen=True)
 class Inference:
-    """The one way of every request, in whatever dialect, through one classifier."""
+    """The one way of every request, in whatever dialect, through one classifier.
+
+    watch: not shown what was explained.
+    """
 
     classifier: Classifier
     metrics: Metrics
+    watch: Watch | None = None
 
     def answer(self, read: Callable[[], Question]) -> Reply:
         """The reply to what ``read`` returns; raises what it raises, and NotAFrame."""
@@ -89,13 +99,21 @@ class Inference:
         """What is said about the images of each; those that are normalized alike go together."""
         if len(questions) == 1:
             [(batch, manner, _)] = questions
-            return [self.classifier.classify(batch.images, manner)]
+            return [self._look(batch.images, manner)]
         said = dict[Manner, Iterator[Prediction]]()
         for manner in {question.manner for question in questions}:
             batches = [question.batch.images for question in questions if question.manner == manner]
             images = [image for batch in batches for image in batch]
-            said[manner] = iter(self.classifier.classify(images, manner))
+            said[manner] = iter(self._look(images, manner))
         return [list(islice(said[manner], len(batch.images))) for batch, manner, _ in questions]
+
+    def _look(self, images: Images, manner: Manner) -> list[Prediction]:
+        seen = self.classifier.look(images, manner)
+        if self.watch:
+            digits = [one.digit for one in seen.predictions]
+            confidences = [one.confidence for one in seen.predictions]
+            self.watch(seen.frames, digits, confidences, seen.energies)
+        return seen.predictions
 
     def _write(
         self, asked: Asked, predictions: Sequence[Prediction], seconds: float

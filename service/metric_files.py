@@ -8,10 +8,11 @@ counters never go backwards and the number of files stays bounded.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Metric, multiprocess, values
+from prometheus_client.registry import Collector
 
 from service.settings import METRICS_VARIABLE
 
@@ -26,13 +27,18 @@ def forget_gauges(slot: int, directory: Path) -> None:
     multiprocess.mark_process_dead(slot, str(directory))
 
 
-def together(own: CollectorRegistry) -> CollectorRegistry:
-    """A registry with the values of every worker: ``own``, where there are no files."""
+def together(own: CollectorRegistry, beside: Sequence[Collector] = ()) -> CollectorRegistry:
+    """A registry with the values of every worker: ``own``, where there are no files.
+
+    beside: what collects those of all workers itself.
+    """
     directory = os.environ.get(METRICS_VARIABLE)
     if directory is None:
         return own
     registry = CollectorRegistry()
     AllFiles(registry, directory)
+    for collector in beside:
+        registry.register(collector)
     return registry
 
 

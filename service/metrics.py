@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 import prometheus_client
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client.registry import Collector
 
 from model import Artifact, Prediction
 from model.architecture import CLASSES
@@ -127,6 +128,7 @@ class Metrics:
         for digit in range(CLASSES):  # one that was never seen is a 0, not a gap
             self.predictions.labels(str(digit))
         self.gathers = False
+        self._beside: list[Collector] = []
         self._writing = threading.Lock()
         # Notes: the methods of lists are atomic, so no thread waits for another.
         self._under_way: list[None] = []
@@ -204,10 +206,15 @@ class Metrics:
         self.model_info.labels(artifact.name, str(artifact.version), artifact.digest()).set(1)
         self.model_load.set(load_seconds)
 
+    def tell(self, collector: Collector) -> None:
+        """Expose what another collects, which is of all workers already."""
+        self._beside.append(collector)
+        self.registry.register(collector)
+
     def exposition(self) -> bytes:
         """Everything in the Prometheus text format, of all workers together."""
         self.write()
-        return generate_latest(metric_files.together(self.registry))
+        return generate_latest(metric_files.together(self.registry, self._beside))
 
     def totals(self) -> Totals:
         """What was predicted, of all workers together."""

@@ -1,4 +1,4 @@
-"""What the service tells about itself: health, metrics, models."""
+"""What the service tells about itself: health, metrics, models, drift."""
 
 import json
 import re
@@ -8,6 +8,7 @@ from flask import Blueprint, Response, request, url_for
 from model.card import card
 from service import errors
 from service.answers import JSON
+from service.drift import Drift
 from service.health import Health
 from service.inference import Inference
 from service.metrics import CONTENT_TYPE
@@ -16,7 +17,7 @@ from service.responses import in_json
 VERSION = re.compile(r"[1-9][0-9]*")
 
 
-def blueprint(inference: Inference, health: Health) -> Blueprint:
+def blueprint(inference: Inference, health: Health, drift: Drift) -> Blueprint:
     """What tells about the service and its model, over the parts of one application."""
     routes = Blueprint("digits", __name__)
     artifact = inference.classifier.artifact
@@ -63,5 +64,9 @@ def blueprint(inference: Inference, health: Health) -> Blueprint:
                 "version", f"this version {wrong}; ask for version {artifact.version} at {address}"
             )
         return Response(card_json, content_type=JSON)
+
+    @routes.get("/drift")
+    def drifting() -> Response:
+        return in_json(drift.report())
 
     return routes

@@ -19,6 +19,9 @@ FOREIGN = frozenset({"DIGITS_DATA", "DIGITS_DRAWINGS"})
 # imported, and only from the environment; gunicorn_conf.py sets it.
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
+# Where a worker keeps what it has counted for drift, in the same directory.
+DRIFT_FILE = "drift_{slot}.json"
+
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 # What can be sent as a token of RFC 6750, and be told apart in a list.
@@ -70,6 +73,7 @@ class Settings:
     metrics_dir: Path | None = _setting(
         None, "directory of the workers' metrics files, emptied at start; default: a temporary one"
     )
+    drift_window: int = _setting(3_600, "seconds that /drift looks back", 60, 7 * 86_400)
     log_level: str = _setting("info", f"one of {', '.join(LOG_LEVELS)}")
     access_log: int = _setting(0, "1 for a line of JSON in the log for each request", 0, 1)
     api_keys: Words = _secret("keys that open the service, with commas between them")

@@ -10,6 +10,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvloop
@@ -57,6 +58,9 @@ class EventLoopWorker(Worker):
         if METRICS_VARIABLE in os.environ:
             metric_files.write_under_slot(self.slot)  # given by gunicorn_conf.pre_fork
         super().load_wsgi()
+        self._drift = self.wsgi.extensions["drift"]
+        if METRICS_VARIABLE in os.environ:
+            self._drift.keep(Path(os.environ[METRICS_VARIABLE]), self.slot)
         sys.setswitchinterval(SWITCH_SECONDS)
         gc.collect()
         gc.freeze()  # what every request needs is not looked through for garbage any more
@@ -98,6 +102,7 @@ class EventLoopWorker(Worker):
             while not self._stop.is_set() and self.ppid == os.getppid():
                 self.notify()
                 server.tick()
+                self._drift.tick()
                 await _wait(self._stop, TICK_SECONDS)
             server.draining = True
             for listener in listeners:
@@ -105,6 +110,7 @@ class EventLoopWorker(Worker):
             for client in [client for door in doors for client in _accept_last(door)]:
                 await loop.connect_accepted_socket(factory, client)
             await self._drain(server, settings.graceful_timeout)
+        self._drift.tick()
 
     def _begin_stop(self) -> None:
         """SIGTERM: say so at ``/readyz`` from now on, and begin to stop."""

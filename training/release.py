@@ -23,6 +23,7 @@ from training.errors import DivergedError, TrainingError
 from training.evaluation import evaluate, evaluate_test
 from training.examination import all_logits, examine
 from training.progress import Progress
+from training.references import with_reference
 from training.report import write_report
 from training.run_folder import RunFolder, Saver
 from training.streams import Stream, generator
@@ -88,7 +89,10 @@ def build(  # noqa: PLR0913 - the last five may be left out
             "machine": environment.machine(),
             "epochs": [dataclasses.asdict(epoch) for epoch in history],
         }
-        artifact = _artifact(recipe, network, record, validation, data if open_test else None)
+        artifact = with_reference(
+            _artifact(recipe, network, record, validation, data if open_test else None),
+            data.train.images,
+        )
         if folder and artifact.evaluation:
             shown = (
                 (validation, "the validation set")

@@ -1,9 +1,9 @@
-"""A model for a newer normalizer than the one it was trained with, where that is the same model.
+"""A model for a newer normalizer or file format than its own, where that is the same model.
 
 Another normalizer is another pair of eyes. A network is still the one that was trained, and its
 temperature and thresholds are still right, if every image it was trained, calibrated and tested
 on looks to the new normalizer as it did to the old: then only what it is judged on besides has
-to be measured again.
+to be measured again. The reference of its drift is made anew from the training images.
 """
 
 import dataclasses
@@ -14,6 +14,7 @@ from model import normalizer
 from model.artifact import Artifact
 from training.dataset import Mnist
 from training.errors import DataError
+from training.references import with_reference
 from training.rows import Digits
 
 
@@ -32,7 +33,8 @@ def renewed(path: Path, data: Mnist) -> Artifact:
                 f"which version {artifact.normalizer_version} may not have done; train it again"
             )
     record = {"normalizer_version": artifact.normalizer_version, **artifact.training}
-    return dataclasses.replace(artifact, normalizer_version=normalizer.VERSION, training=record)
+    newer = dataclasses.replace(artifact, normalizer_version=normalizer.VERSION, training=record)
+    return with_reference(newer, data.train.images)
 
 
 def _changed(digits: Digits) -> int | None:

@@ -43,7 +43,7 @@ def assert_refuses(outcome: subprocess.CompletedProcess[str], *words: str) -> No
         ("empty", b"", "truncated"),
         ("flipped", ARTIFACT[:MIDDLE] + bytes([ARTIFACT[MIDDLE] ^ 1]) + ARTIFACT[MIDDLE + 1 :], ""),
         ("text", b"I am no artifact.", "not an artifact"),
-        ("future", with_fields(ARTIFACT, format_version=3), "format version 3"),
+        ("future", with_fields(ARTIFACT, format_version=4), "format version 4"),
     ],
 )
 def test_a_bad_artifact_stops_the_start(

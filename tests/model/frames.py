@@ -46,3 +46,12 @@ def centre_of_mass(frame: Image) -> list[float]:
 def difference(one: Image, other: Image) -> float:
     """Mean absolute difference of two frames, in grey levels."""
     return float(np.abs(one.astype(int) - other).mean())
+
+
+def bar(rows: slice, columns: slice, brightness: int = 255, lean: float = 0.0) -> Image:
+    """A frame with a bar; ``lean`` moves each row so many pixels right of the one below it."""
+    image = np.zeros((28, 28), np.uint8)
+    for row in range(28)[rows]:
+        shift = round(lean * (14 - row))
+        image[row, columns.start + shift : columns.stop + shift] = brightness
+    return image

@@ -25,6 +25,7 @@ from model.artifact import (
     encode,
 )
 from model.confidence import Confidence, Thresholds
+from model.reference import BINS
 from tests.helpers import run_python, table
 from tests.model.forge import (
     assert_helpful,
@@ -53,6 +54,8 @@ MEMBERS = [
     "dense2.bias",
     "golden.images",
     "golden.logits",
+    "reference.energy_edges",
+    "reference.counts",
 ]
 
 
@@ -96,6 +99,15 @@ def test_decoding_inverts_encoding(tiny_artifact: Artifact, data: bytes) -> None
     np.testing.assert_array_equal(read.golden_logits, tiny_artifact.golden_logits, strict=True)
 
 
+def test_a_file_of_version_2_has_no_reference_and_is_read(tiny_artifact: Artifact) -> None:
+    older = dataclasses.replace(tiny_artifact, reference=None)
+    data = encode(older)
+    assert manifest_of(data)["format_version"] == older.format_version == 2
+    assert [name.removesuffix(".npy") for name in members_of(data)] == MEMBERS[:-2]
+    assert decode(data).reference is None
+    assert decode(data).digest() == older.digest()
+
+
 def test_one_content_has_one_encoding(tiny_artifact: Artifact, data: bytes) -> None:
     reordered = dataclasses.replace(
         tiny_artifact,
@@ -113,7 +125,7 @@ def test_numpy_alone_can_read_it(tiny_artifact: Artifact, tiny_artifact_path: Pa
         np.testing.assert_array_equal(members[WEIGHT], tiny_artifact.parameters[WEIGHT])
         manifest = json.loads(members["manifest"].tobytes())
     assert manifest["format"] == "digits-artifact"
-    assert manifest["format_version"] == 2
+    assert manifest["format_version"] == 3
 
 
 def test_a_file_written_is_the_file_read(tiny_artifact: Artifact, tmp_path: Path) -> None:
@@ -156,6 +168,7 @@ def test_the_digest_is_the_manifests(tiny_artifact: Artifact, data: bytes) -> No
         "evaluation": {"evaluation": {}},
         "golden images": {"golden_images": np.zeros((1, 28, 28), np.uint8)},
         "golden logits": {"golden_logits": np.zeros((1, 10), np.float32)},
+        "reference": {"reference": None},
     },
 )
 def test_any_other_content_has_another_digest(
@@ -336,6 +349,38 @@ MEMBER_FORGERIES: dict[str, tuple[Forger, type[errors.ArtifactError], str]] = {
         errors.MemberMismatch,
         "golden.logits",
     ),
+    "missing edges of the reference": (
+        lambda data: forge(data, {"reference.energy_edges.npy": None}),
+        errors.MissingMember,
+        "reference.energy_edges",
+    ),
+    "missing counts of the reference": (
+        lambda data: forge(data, {"reference.counts.npy": None}),
+        errors.MissingMember,
+        "reference.counts",
+    ),
+    "a reference in a file of version 2": (
+        lambda data: with_fields(data, format_version=2),
+        errors.UnknownMember,
+        "reference.counts",
+    ),
+    "one edge of the reference more": (
+        lambda data: forge(data, {"reference.energy_edges.npy": npy("<f8", (10,), bytes(80))}),
+        errors.MemberMismatch,
+        "reference.energy_edges",
+    ),
+    "signed counts of the reference": (
+        lambda data: forge(data, {"reference.counts.npy": npy("<i4", (BINS,), bytes(4 * BINS))}),
+        errors.MemberMismatch,
+        "reference.counts",
+    ),
+    "one bin of the reference less": (
+        lambda data: forge(
+            data, {"reference.counts.npy": npy("<u4", (BINS - 1,), bytes(4 * BINS - 4))}
+        ),
+        errors.MemberMismatch,
+        "reference.counts",
+    ),
     "dtype float64": (
         lambda data: forge(data, {f"{BIAS}.npy": npy("<f8", (16,), bytes(128))}),
         errors.MemberMismatch,
@@ -458,6 +503,7 @@ def peak_of(action: Callable[[], object]) -> int:
         "a parameter": (f"{BIAS}.npy", "<f4", (10**11,)),
         "the manifest": ("manifest.npy", "|u1", (10**11,)),
         "golden images": ("golden.images.npy", "|u1", (10**11, 28, 28)),
+        "the reference": ("reference.counts.npy", "<u4", (10**11,)),
     },
 )
 def test_a_claim_of_300_gb_takes_no_memory(
@@ -569,7 +615,7 @@ def test_nesting_is_refused_around_the_depth_that_json_can_follow(data: bytes) -
         ),
         "UTF-16": lambda manifest: canonical(manifest).decode().encode("utf-16"),
         "padding": lambda manifest: canonical(manifest) + b"\n",
-        "format version 2.0": lambda manifest: canonical({**manifest, "format_version": 2.0}),
+        "format version 3.0": lambda manifest: canonical({**manifest, "format_version": 3.0}),
     },
 )
 def test_a_manifest_written_another_way_is_refused(
@@ -580,19 +626,19 @@ def test_a_manifest_written_another_way_is_refused(
     )
 
 
-@pytest.mark.parametrize("version", [0, 1, 3, 10**9, True, "2", None, [2]])
+@pytest.mark.parametrize("version", [0, 1, 4, 10**9, True, "3", None, [3]])
 def test_another_format_version_is_said_to_be_one(version: object, data: bytes) -> None:
     assert_refused(
         errors.UnsupportedFormat,
         with_fields(data, format_version=version),
         repr(version),
-        "reads version 2",
+        "reads versions 2 and 3",
     )
 
 
 def test_a_later_format_may_have_other_fields(data: bytes) -> None:
-    forged = with_manifest(data, {"format": "digits-artifact", "format_version": 3, "new": 1})
-    assert_refused(errors.UnsupportedFormat, forged, "version 3")
+    forged = with_manifest(data, {"format": "digits-artifact", "format_version": 4, "new": 1})
+    assert_refused(errors.UnsupportedFormat, forged, "version 4")
 
 
 @table(
@@ -805,6 +851,43 @@ def test_other_parameters_do_not_give_the_golden_logits(tiny_artifact: Artifact)
     bias = tiny_artifact.parameters["dense2.bias"]
     forged = encode(with_parameter(tiny_artifact, "dense2.bias", bias + np.float32(1)))
     assert_refused(errors.GoldenMismatch, forged, "golden logits")
+
+
+def edges_of(*edges: float) -> bytes:
+    return npy("<f8", (len(edges),), np.array(edges, "<f8").tobytes())
+
+
+@table(
+    "member, raw",
+    {
+        "an edge that is no number": (
+            "reference.energy_edges.npy",
+            edges_of(1, 2, 3, 4, float("nan"), 6, 7, 8, 9),
+        ),
+        "an infinite edge": (
+            "reference.energy_edges.npy",
+            edges_of(1, 2, 3, 4, 5, 6, 7, 8, float("inf")),
+        ),
+        "edges that fall": ("reference.energy_edges.npy", edges_of(1, 2, 3, 4, 6, 5, 7, 8, 9)),
+        "no image": ("reference.counts.npy", npy("<u4", (BINS,), bytes(4 * BINS))),
+        "an image more in one feature": (
+            "reference.counts.npy",
+            npy("<u4", (BINS,), b"\1\0\0\0" + bytes(4 * BINS - 4)),
+        ),
+        "counts beyond every sum": (
+            "reference.counts.npy",
+            npy("<u4", (BINS,), b"\xff" * (4 * BINS)),
+        ),
+    },
+)
+def test_a_reference_that_is_no_histograms_is_refused(member: str, raw: bytes, data: bytes) -> None:
+    assert_refused(errors.UnsoundReference, forge(data, {member: raw}), "reference")
+
+
+def test_another_count_of_the_reference_does_not_match_the_digest(data: bytes) -> None:
+    counts = np.frombuffer(members_of(data)["reference.counts.npy"][128:], "<u4") * 2
+    forged = forge(data, {"reference.counts.npy": npy("<u4", (BINS,), counts.tobytes())})
+    assert_refused(errors.DigestMismatch, forged, "digest")
 
 
 def test_a_network_that_overflows_is_refused(tiny_artifact: Artifact) -> None:

@@ -71,7 +71,7 @@ def test_the_details_are_the_artifacts(tiny_artifact: Artifact) -> None:
     assert details["name"] == "digits"
     assert details["version"] == 1
     assert details["digest"] == tiny_artifact.digest()
-    assert details["format"] == "digits-artifact version 2"
+    assert details["format"] == "digits-artifact version 3"
     assert details["parameters"] == 784 * 16 + 16 + 16 * 10 + 10
     assert details["architecture"] == tiny_artifact.architecture.to_json()
     assert details["normalizer_version"] == tiny_artifact.normalizer_version

@@ -191,7 +191,7 @@ def spoilt(data: bytes) -> bytes:
         "empty": (1, lambda _: b"", errors.NotCanonical),
         "of a later format": (
             1,
-            lambda data: with_fields(data, format_version=3),
+            lambda data: with_fields(data, format_version=4),
             errors.UnsupportedFormat,
         ),
         "made for other eyes": (

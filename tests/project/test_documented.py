@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from model import Classifier, locate
+from model.artifact import read
 from service import problems
 from service.app import create_app
+from service.drift import Drift
 from service.metrics import Metrics
 from service.settings import PREFIX, Settings
 from tests.helpers import ROOT
@@ -49,7 +51,8 @@ def test_every_route_is_in_the_table() -> None:
 
 
 def test_every_metric_is_in_the_table() -> None:
-    names = {metric.name for metric in Metrics().registry.collect()}
+    counted = [*Metrics().registry.collect(), *Drift(read(locate()), 3600).collect()]
+    names = {metric.name for metric in counted}
     documented = {name.removesuffix("_total") for name in service_table("Metrics")}
     assert documented == names
 

@@ -14,6 +14,7 @@ from model import Classifier, locate
 from model.architecture import CLASSES, FRAME_SIDE
 from model.classifier import Reason
 from model.frame import MANNERS, Finding
+from model.reference import FEATURES, Verdict
 from service import codings, connection, errors, problems, protocols
 from service.answers import WRITERS
 from service.app import create_app
@@ -187,6 +188,9 @@ def test_the_words_and_numbers_are_those_of_the_code() -> None:
 
     assert schemas["Reason"]["enum"] == [*_words(Reason)]
     assert schemas["Warning"]["enum"] == [*_words(Finding)]
+    assert schemas["Verdict"]["enum"] == [*_words(Verdict)]
+    drift = schemas["Drift"]["properties"]
+    assert drift["features"]["propertyNames"]["enum"] == [*FEATURES]
     assert choices("predict", "normalize", "query") == set(MANNERS)
     assert choices("explain", "format", "query") == set(FORMS)
     assert choices("getPageFile", "filename", "path") == files

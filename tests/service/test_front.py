@@ -115,7 +115,7 @@ def test_a_failure_is_the_same(app: Flask, monkeypatch: pytest.MonkeyPatch) -> N
     def fail(*_: object) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(Classifier, "classify", fail)
+    monkeypatch.setattr(Classifier, "look", fail)
     for path, body, headers in ANSWERED.values():
         if "explain" not in path:
             case = BadRequest("", 500, "", "", body, headers, path=path)

@@ -9,7 +9,8 @@ import pytest
 from flask import Flask
 from werkzeug.test import EnvironBuilder
 
-from model import Artifact, Classifier, Prediction
+from model import Artifact, Classifier
+from model.classifier import Seen
 from model.frame import MANNERS, Manner
 from model.normalizer import normalize
 from service.app import create_app
@@ -130,11 +131,11 @@ class Allergic(Classifier):
 
     calls = 0
 
-    def classify(self, images: Images, manner: Manner = "auto") -> list[Prediction]:
+    def look(self, images: Images, manner: Manner = "auto") -> Seen:
         self.calls += 1
         if any((image == POISON).all() for image in images):
             raise RuntimeError("secret")
-        return super().classify(images, manner)
+        return super().look(images, manner)
 
 
 def test_what_one_has_broken_breaks_no_other(shipped: Artifact) -> None:

@@ -47,6 +47,8 @@ def test_the_same_network_is_there_for_the_present_normalizer(
     read = artifacts.read(tmp_path / "new.npz")
     assert read.normalizer_version == normalizer.VERSION
     assert read.training == {**tiny_artifact.training, "normalizer_version": OLDER}
+    assert read.reference is not None
+    assert read.reference.images == len(MNIST.train)
     assert (read.confidence, read.evaluation) == (found.confidence, tiny_artifact.evaluation)
     for name, values in tiny_artifact.parameters.items():
         np.testing.assert_array_equal(read.parameters[name], values)
