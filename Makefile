@@ -95,8 +95,8 @@ profile: .venv/test.stamp .venv/profile/stamp ## where a request's time goes, ne
 
 lock: ## choose newer versions for requirements/*.txt
 	$(PYTHON) -m venv .venv/uv && .venv/uv/bin/pip install --quiet uv
-	$(UV) pyproject.toml -o requirements/serve.txt
-	$(UV) --extra train pyproject.toml -o requirements/train.txt
+	$(UV) --extra feedback pyproject.toml -o requirements/serve.txt
+	$(UV) --extra feedback --extra train pyproject.toml -o requirements/train.txt
 	$(UV) --extra test pyproject.toml -o requirements/test.txt
 	$(UV) --extra browser pyproject.toml -o requirements/browser.txt
 	$(UV) --extra clients pyproject.toml -o requirements/clients.txt

@@ -9,7 +9,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from model import Classifier, locate
-from service import description, errors, page, responses, routes
+from service import description, errors, feedback, page, responses, routes
 from service.ahead import Ahead, ways
 from service.cors import Cors
 from service.exchange import Endpoint, Exchange, Reply
@@ -49,6 +49,9 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     }
 
     app = Flask(__name__, static_folder=None)
+    app.extensions["captures"] = captures = feedback.captures(settings, metrics)
+    if captures:
+        endpoints |= feedback.endpoints(captures, metrics, keys, limits)
     app.extensions["health"] = health = Health(classifier)
     app.url_map.converters["segment"] = v1.Segment
     _hold(app, exchange)
