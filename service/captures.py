@@ -31,6 +31,9 @@ PAUSE_SECONDS = 0.05
 
 RETRY_SECONDS = 1.0  # after a database could not be used
 
+# An image that is not there may just wait in another worker.
+SECOND_LOOK_SECONDS = 4 * PAUSE_SECONDS
+
 PATIENCE_SECONDS = 3.0  # so long a label waits for the database
 
 # The store is looked over for what has to go after so many images, and after so long.
@@ -169,6 +172,22 @@ class Captures:
         Nothing is noted where the request had several images and the label says not which.
         Raises DatabaseDown, after some seconds at most.
         """
+        found = self._ask(label)
+        if found is None:
+            self._closing.wait(SECOND_LOOK_SECONDS)
+            found = self._ask(label)
+        return found
+
+    def close(self) -> None:
+        """Write what waits, in some seconds at most; what comes from now on is dropped."""
+        with self._work:
+            self._closing.set()
+            self._work.notify()
+        self._thread.join(CLOSE_SECONDS)
+        atexit.unregister(self.close)
+
+    def _ask(self, label: Label) -> Found | None:
+        """What the thread answers."""
         answer: Future[Found | None] = Future()
         with self._work:
             if self._closing.is_set() or self._is_down or self._is_stalled:
@@ -181,14 +200,6 @@ class Captures:
             self._is_stalled = True
             raise DatabaseDown("it does not answer") from None
 
-    def close(self) -> None:
-        """Write what waits, in some seconds at most; what comes from now on is dropped."""
-        with self._work:
-            self._closing.set()
-            self._work.notify()
-        self._thread.join(CLOSE_SECONDS)
-        atexit.unregister(self.close)
-
     def _run(self) -> None:
         while not self._closing.is_set():
             self._turn()
@@ -198,7 +209,8 @@ class Captures:
         self._finish()
 
     def _has_work(self) -> bool:
-        return bool(self._closing.is_set() or self._is_down or self._waiting or self._asked)
+        is_in_trouble = self._is_down or self._is_stalled
+        return bool(is_in_trouble or self._waiting or self._asked or self._closing.is_set())
 
     def _turn(self) -> None:
         """Do what there is to be done now; whatever happens, the thread goes on."""
