@@ -6,7 +6,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -33,7 +33,7 @@ class Place(Protocol):
     def settings(self) -> dict[str, str]:
         """The settings of a service that keeps them there, by the names of ``Settings``."""
 
-    def outage(self) -> Any:  # noqa: ANN401 - a context manager
+    def outage(self) -> AbstractContextManager[None]:
         """A context in which nobody can use it."""
 
 
