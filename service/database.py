@@ -1,6 +1,6 @@
 """The tables that captures and labels are kept in, in SQLite or PostgreSQL.
 
-Only where feedback is wanted this module is imported: SQLAlchemy takes 20 MB. The tables
+Only where feedback is wanted this module is imported: SQLAlchemy takes 14 MB. The tables
 are described in README.md; other programs read them, ``training/feedback.py`` for one.
 """
 

@@ -73,7 +73,7 @@ def captures(settings: Settings, metrics: Metrics) -> Captures | None:
 
 def _tables(settings: Settings) -> "Tables":
     try:
-        from service import database  # noqa: PLC0415 - 20 MB, where it is wanted
+        from service import database  # noqa: PLC0415 - 14 MB, where it is wanted
     except ModuleNotFoundError as missing:
         raise SettingsError(
             f"feedback needs {missing.name}, which is not installed; install digits[feedback]"

@@ -31,8 +31,8 @@ RUN_ELSEWHERE = {
     "make train RECIPE=flagship": ("tests/recipes/test_champion.py", "make train RECIPE=flagship"),
     "make train RECIPE=mlp": ("tests/recipes/test_mlp.py", "make train RECIPE=mlp"),
     "DIGITS_MODEL=build/store/digits-1.npz make serve": ("tests/recipes/test_mlp.py", "model=path"),
-    "curl -s localhost:8000/feedback -H 'Content-Type: application/json'  "
-    '-d \'{"request_id": "4a33c57f3d434aa990205df7569479c4", "label": 7}\'': (
+    "curl -s localhost:8000/feedback --json "
+    '\'{"request_id": "4a33c57f3d434aa990205df7569479c4", "label": 7}\'': (
         "tests/service/test_feedback.py",
         '"replaced": replaced',
     ),
