@@ -152,9 +152,6 @@ class Captures:
         if self._percent < 100 and random.random() * 100 >= self._percent:  # noqa: PLR2004 - percent
             return
         count = len(predictions)
-        if self._images + count > self._capacity:  # looked at again below
-            self._metrics.captures.labels(DROPPED).inc(count)
-            return
         pixels = np.asarray(frames, np.uint8).tobytes()
         capture = Capture(request_id, version, pixels, predictions, client, time.time())
         with self._work:

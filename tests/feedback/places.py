@@ -36,6 +36,9 @@ class Place(Protocol):
     def outage(self) -> AbstractContextManager[None]:
         """A context in which nobody can use it."""
 
+    def hung(self) -> AbstractContextManager[None]:
+        """A context in which whoever uses it waits."""
+
 
 @dataclass(frozen=True)
 class File:
@@ -54,6 +57,10 @@ class File:
         with engine.begin():
             yield
         engine.dispose()
+
+    def hung(self) -> AbstractContextManager[None]:
+        """It is soon to be had again."""
+        return self.outage()
 
 
 @dataclass(frozen=True)

@@ -192,6 +192,8 @@ def test_several_processes_make_the_tables_and_write_at_once(place: Place) -> No
         process.stdin.flush()
     told = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * 4, told
+    if isinstance(place, Served):  # SQLite may be busy for longer than one waits
+        assert told == [""] * 4
     found = read(place)
     assert len(found.labels) == len(set(zip(found.request_ids, found.digits, strict=True))) == 800
     assert (found.labels == 5).sum() == 160
