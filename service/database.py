@@ -38,6 +38,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from model.architecture import FRAME_SIDE
 from service.captures import Capture, DatabaseDown, Found, Label
@@ -195,9 +196,8 @@ class Tables:
 def sqlite(file: Path) -> Engine:
     """A file for several processes on one machine; only its owner may read it."""
     address = URL.create("sqlite", database=str(file))
-    engine = create_engine(
-        address, connect_args={"timeout": STATEMENT_SECONDS}, pool_size=1, max_overflow=0
-    )
+    # Opened for each transaction: what is written to a file that was removed is lost.
+    engine = create_engine(address, connect_args={"timeout": STATEMENT_SECONDS}, poolclass=NullPool)
 
     @event.listens_for(engine, "do_connect")
     def create(*_: object) -> None:

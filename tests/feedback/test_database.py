@@ -247,9 +247,22 @@ def test_a_server_that_was_restarted_is_not_missed(served: Served) -> None:
 
 
 def test_a_file_is_for_its_owner_only(tmp_path: Path) -> None:
-    ours = tables(File(tmp_path / "kept.db"))
+    place = File(tmp_path / "kept.db")
+    with place.outage():
+        assert len(list(tmp_path.iterdir())) > 1  # it has others beside it while it is used
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_a_file_that_was_removed_is_made_again(tmp_path: Path) -> None:
+    place = File(tmp_path / "kept.db")
+    ours = tables(place)
     ours.write([capture("one")])
-    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    for path in tmp_path.iterdir():
+        path.unlink()
+    with pytest.raises(DatabaseDown):
+        ours.write([capture("two")])
+    ours.write([capture("two")])
+    assert read(place).request_ids.tolist() == ["two"]
     ours.close()
 
 
