@@ -1,11 +1,14 @@
 """From logits to a judgement: calibrated probabilities, and when to stand by them."""
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.layers import FloatArray, softmax
+
+Doubt: TypeAlias = Literal["out_of_distribution", "low_confidence"]
 
 ANY_ENERGY = -1e9  # a threshold below whatever float32 logits of a trained network give
 
@@ -36,6 +39,12 @@ class Confidence:
     def probabilities(self, logits: FloatArray) -> NDArray[np.float64]:
         """Calibrated probabilities (N, 10) of logits (N, 10), computed in float64."""
         return np.asarray(softmax(logits.astype(np.float64) / self.temperature))
+
+    def doubt(self, confidence: float, energy: float) -> Doubt | None:
+        """Why an answer of this confidence and energy is not accepted; None where it is."""
+        if energy < self.thresholds.energy:
+            return "out_of_distribution"
+        return "low_confidence" if confidence < self.thresholds.confidence else None
 
     def log_odds(self, logits: FloatArray, label: int) -> NDArray[np.float64]:
         """Log of p / (1 - p) of one label's calibrated probability, in nats: (N, 10) to (N,).

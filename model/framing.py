@@ -28,22 +28,25 @@ BOTH_WAYS = 0.75  # ink both lighter and darker than an uneven ground, one as mu
 MOMENTS: Ink = np.stack([np.ones((FRAME_SIDE, FRAME_SIDE)), *np.indices((FRAME_SIDE, FRAME_SIDE))])
 MOMENTS = MOMENTS.reshape(3, -1).astype(np.float32)
 
+BLACK_SIDES = bytes(4 * FRAME_SIDE)
+
 # Where the border of a frame is among its 784 pixels.
 BORDER = np.flatnonzero(np.pad(np.zeros((FRAME_SIDE - 2,) * 2), 1, constant_values=1))
 
 
 def reframe(image: NDArray[np.uint8]) -> Frame:
     """The frame of an image (28, 28) uint8."""
-    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-    if not border.any():  # as MNIST has it: what follows would find just this
-        level, contrast, off = 0.0, float(image.max()), 0
+    sides = _sides(image.tobytes())
+    if sides == BLACK_SIDES:  # as MNIST has it: what follows would find just this
+        level, contrast, off = 0.0, float(np.maximum.reduce(image, axis=None)), 0
     else:
+        border = np.frombuffer(sides, np.uint8)
         level = _median(border)
         contrast = max(int(image.max()) - level, level - int(image.min()))
         off = int(np.count_nonzero(np.abs(border - level) > contrast / UNEVEN_BY))
     if contrast < MIN_CONTRAST:
         return blank()
-    uneven = bool(off > UNEVEN * len(border))
+    uneven = bool(off > UNEVEN * len(sides))
     dark = level <= DARK and contrast >= FAINT and not uneven
     if dark and not _misplaced(image):
         return Frame(image)
@@ -156,10 +159,16 @@ def _off_centre(pixels: NDArray[np.uint8] | Ink) -> NDArray[np.bool_]:
 def _box_side(ink: NDArray[np.uint8] | Ink) -> int:
     """The longer side of the bounding box of all strokes."""
     strokes = ink > INK
-    rows, columns = (np.logical_or.reduce(strokes, axis=axis).tobytes() for axis in (1, 0))
-    return max(_length(rows), _length(columns))
+    return max(_extent(strokes.tobytes()), _extent(strokes.T.tobytes()))
 
 
-def _length(line: bytes) -> int:
-    """From the first 1 to the last of a row of 0 and 1."""
-    return line.rfind(1) - line.find(1) + 1 if 1 in line else 0
+def _extent(strokes: bytes) -> int:
+    """From the first row that has a 1 to the last, of rows of 0 and 1."""
+    last = strokes.rfind(1)
+    return last // FRAME_SIDE - strokes.find(1) // FRAME_SIDE + 1 if last >= 0 else 0
+
+
+def _sides(pixels: bytes) -> bytes:
+    """The four sides of the border of an image, row by row; corners belong to two."""
+    left, right = pixels[::FRAME_SIDE], pixels[FRAME_SIDE - 1 :: FRAME_SIDE]
+    return pixels[:FRAME_SIDE] + pixels[-FRAME_SIDE:] + left + right

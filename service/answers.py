@@ -11,7 +11,6 @@ import orjson
 
 from model import Artifact, Explanation, Prediction
 
-PROBABILITY_DIGITS = 7  # a float32 near 1 has no more
 IMPORTANCE_DIGITS = 3  # of values up to some 20 nats
 
 JSON = "application/json"
@@ -32,11 +31,11 @@ def entry(prediction: Prediction, labels: Sequence[int], wanted: Wanted) -> dict
     """What is said about one image."""
     said: dict[str, Any] = {
         "digit": prediction.digit,
-        "confidence": round(prediction.confidence, PROBABILITY_DIGITS),
-        "accepted": prediction.accepted,
+        "confidence": prediction.confidence,
+        "accepted": prediction.reason is None,
         "reason": prediction.reason,
     }
-    shares = [round(share, PROBABILITY_DIGITS) for share in prediction.probabilities]
+    shares = prediction.probabilities
     if wanted.probabilities:
         said["probabilities"] = shares
     if wanted.top_k:
@@ -90,7 +89,7 @@ def as_csv(
         row = [said["digit"], said["confidence"], str(said["accepted"]).lower(), said["reason"]]
         row.append(" ".join(said["warnings"]))
         row += [" ".join(str(top["digit"]) for top in said["top_k"])] if wanted.top_k else []
-        writer.writerow(row + said.get("probabilities", []))
+        writer.writerow([*row, *said.get("probabilities", ())])
     return table.getvalue().encode()
 
 

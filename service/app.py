@@ -2,19 +2,18 @@
 
 import os
 import time
-from collections.abc import Callable, MutableMapping
-from typing import cast
+from collections.abc import Callable
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from model import Classifier, locate
 from service import description, errors, feedback, page, responses, routes
-from service.ahead import Ahead, ways
 from service.cors import Cors
-from service.exchange import Endpoint, Exchange, Reply
+from service.exchange import REQUEST, ROUTE, Endpoint, Exchange, Reply, Request
+from service.front import Front, ways
 from service.health import Health
-from service.inference import Inference
+from service.inference import Inference, Reader
 from service.keys import Keys
 from service.limits import Limits
 from service.logs import AccessLog
@@ -42,19 +41,20 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
         Cors(settings.cors_origins) if settings.cors_origins else None,
     )
     inference, limits = Inference(classifier, metrics), Limits.of(settings)
-    endpoints = {
-        route: endpoint
-        for dialect in (native, v1, v2)
-        for route, endpoint in dialect.endpoints(inference, limits).items()
-    }
-
-    app = Flask(__name__, static_folder=None)
-    app.extensions["captures"] = captures = feedback.captures(settings, metrics)
+    readers = native.readers(limits) | v1.readers(artifact, limits) | v2.readers(artifact, limits)
+    endpoints = native.endpoints(inference, limits) | v1.endpoints(inference, limits)
+    captures = feedback.captures(settings, metrics)
     if captures:
         endpoints |= feedback.endpoints(captures, metrics, keys, limits)
+
+    app = responses.App(__name__, static_folder=None)
+    app.extensions["captures"] = captures
     app.extensions["health"] = health = Health(classifier)
+    app.extensions["metrics"] = metrics
     app.url_map.converters["segment"] = v1.Segment
     _hold(app, exchange)
+    for route, reader in readers.items():
+        app.add_url_rule(route, route, _predicting(inference, reader), methods=["POST"])
     for route, endpoint in endpoints.items():
         app.add_url_rule(route, route, _view(endpoint), methods=["POST"])
     app.register_blueprint(v1.blueprint(artifact, health))
@@ -63,15 +63,24 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     app.register_blueprint(page.blueprint(settings))
     app.register_blueprint(description.blueprint(settings))
     served = {"name": MODEL_NAME, "version": str(artifact.version)}
-    app.wsgi_app = Ahead(app.wsgi_app, exchange, ways(endpoints, served))  # type: ignore[method-assign] # as Flask's documentation has it
+    app.wsgi_app = Front(app.wsgi_app, exchange, inference, ways(readers, served))  # type: ignore[method-assign] # as Flask's documentation has it
     return app
+
+
+def _predicting(inference: Inference, reader: Reader) -> Callable[..., Response]:
+    """What predicts an answer to what ``reader`` reads, as Flask calls it."""
+
+    def predict(request: Request, **parameters: str) -> Reply:
+        return inference.answer(lambda: reader(request, **parameters))
+
+    return _view(predict)
 
 
 def _view(endpoint: Endpoint) -> Callable[..., Response]:
     """An endpoint as Flask calls it."""
 
     def view(**parameters: str) -> Response:
-        return responses.of(endpoint(g.request, **parameters))
+        return responses.of(endpoint(request.environ[REQUEST], **parameters))
 
     return view
 
@@ -81,39 +90,22 @@ def _asks_as_admin(keys: Keys) -> Callable[[], bool]:
 
 
 def _hold(app: Flask, exchange: Exchange) -> None:
-    """Do with every request of Flask what the exchange does with all."""
+    """Let requests in, and give errors their form, as the exchange has it."""
 
     @app.before_request
-    def begin() -> None:
-        g.request = exchange.begin(request.environ)
-        exchange.admit(g.request)
+    def admit() -> None:
+        if request.url_rule:
+            request.environ[ROUTE] = request.url_rule.rule
+        exchange.admit(request.environ[REQUEST])
 
-    @app.after_request
-    def finish(response: Response) -> Response:
-        body = None if response.direct_passthrough else response.get_data()
-        headers = cast("MutableMapping[str, str]", response.headers)  # it has all that is used
-        reply = Reply(body, response.content_type or "", response.status_code, headers)
-        exchange.finish(g.request, request.url_rule.rule if request.url_rule else "none", reply)
-        if reply.body is not None and reply.body is not body:
-            response.set_data(reply.body)
-        return response
-
-    @app.teardown_request
-    def leave(_error: BaseException | None) -> None:
-        exchange.end()
-
-    @app.errorhandler(errors.RequestError)
-    def refused(error: errors.RequestError) -> Response:
-        return responses.of(exchange.refuse(g.request, error))
+    @app.errorhandler(Exception)
+    def excused(error: Exception) -> Response:
+        return responses.of(exchange.excuse(request.environ[REQUEST], error))
 
     @app.errorhandler(HTTPException)
     def routed(error: HTTPException) -> Response:
         if isinstance(error, MethodNotAllowed):
             allowed = ", ".join(sorted(error.valid_methods or ()))
             wrong = f"the method is not allowed; use {allowed}"
-            return refused(errors.MethodNotAllowed("method", wrong, {"Allow": allowed}))
-        return refused(errors.NotFound("path", "there is nothing at this path; see the README"))
-
-    @app.errorhandler(Exception)
-    def failed(error: Exception) -> Response:
-        return responses.of(exchange.fail(g.request, error))
+            return excused(errors.MethodNotAllowed("method", wrong, {"Allow": allowed}))
+        return excused(errors.NotFound("path", "there is nothing at this path; see the README"))

@@ -8,7 +8,7 @@ import numpy as np
 
 from service import embedded, errors, images, multipart, npy, pixels
 from service.batches import Batch, Image, check_count, from_list, place
-from service.documents import only_one, parse_object, printable
+from service.documents import may_hold_booleans, only_one, parse_object, printable
 from service.limits import Limits
 from service.negotiation import media_type
 
@@ -40,19 +40,20 @@ def _json(body: bytes, _parameters: Mapping[str, str], limits: Limits) -> Batch:
     for name in document.keys() - set(JSON_FIELDS):
         raise errors.UnknownField(printable(name), f"the field is not known; {EXPECTED}")
     field = only_one(document, JSON_FIELDS, EXPECTED)
-    value = document[field]
+    value, booleans = document[field], may_hold_booleans(body)
     if field == "pixels":
-        return Batch([pixels.from_list(value, field)], field)
+        return Batch([pixels.from_list(value, field, booleans=booleans)], field)
     if field == "image":
         return Batch([embedded.picture(value, field, limits.max_image_pixels)], field)
-    return from_list(value, field, limits.max_batch, partial(_instance, limits=limits))
+    read_one = partial(_instance, limits=limits, booleans=booleans)
+    return from_list(value, field, limits.max_batch, read_one)
 
 
-def _instance(value: object, field: str, limits: Limits) -> Image:
+def _instance(value: object, field: str, limits: Limits, *, booleans: bool) -> Image:
     """An image of a list: a text is a picture, anything else has to be pixels."""
     if isinstance(value, str):
         return embedded.picture(value, field, limits.max_image_pixels)
-    return pixels.from_list(value, field)
+    return pixels.from_list(value, field, booleans=booleans)
 
 
 def _form(body: bytes, parameters: Mapping[str, str], limits: Limits) -> Batch:

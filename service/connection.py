@@ -11,18 +11,14 @@ import io
 import socket
 import struct
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from email.utils import formatdate
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import NamedTuple, cast
 
 import httptools
 
 from service import dispatch, errors, wsgi
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+from service.server import Server
 
 MAX_HEAD_BYTES = 32_768  # request line and header fields together
 MAX_TARGET_BYTES = 8_190  # of the request line, as common servers have it
@@ -45,40 +41,15 @@ NOTHING = memoryview(b"")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-@dataclass
-class Server:
-    """What all connections of one worker share."""
-
-    application: "WSGIApplication"
-    pool: ThreadPoolExecutor
-    max_body_bytes: int
-    max_in_flight: int
-    read_timeout: float
-    in_flight: int = 0  # requests in a thread or waiting for one, their bodies in memory
-    connections: "set[Connection]" = field(default_factory=set)
-    draining: bool = False
-    date: str = ""
-
-    def tick(self) -> None:
-        """Once a second: set the clock of the answers, end what is past its deadline."""
-        self.date = formatdate(usegmt=True)
-        for connection in list(self.connections):
-            connection.check_deadline()
-
-    def close_idle(self) -> None:
-        """Close the connections on which nothing is under way."""
-        for connection in list(self.connections):
-            connection.close_if_idle()
-
-
-@dataclass
+@dataclass(slots=True)
 class Incoming:
-    """The request that is being read."""
+    """The request that is being read. fields: of its head, under their keys in WSGI."""
 
     begun: bool = False
     target: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytearray = field(default_factory=bytearray)
+    fields: dict[str, str] = field(default_factory=dict)
+    body: list[bytes] = field(default_factory=list)  # in pieces
+    body_bytes: int = 0
     head_bytes: int = 0
     head_complete: bool = False
 
@@ -92,7 +63,8 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._unparsed = NOTHING
         self._waiting: deque[Request] = deque()  # parsed, not yet answered
-        self._busy = False  # a thread is at work on the request before them, or others have a turn
+        self._busy = False  # the request before them is being answered, or others have a turn
+        self._reads = True  # whether the transport reads what is sent
         self._lingering = False  # what still arrives is thrown away
         self._half_closed = False  # the client will send no more
         self._deadline = 0.0
@@ -105,8 +77,9 @@ class Connection(asyncio.Protocol):
         """A client has connected."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's has another base
         self._server.connections.add(self)
-        self._client = transport.get_extra_info("peername")
-        self._own = transport.get_extra_info("sockname")
+        self._surroundings = wsgi.surroundings(
+            transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        )
         self._deadline = self._loop.time() + self._server.read_timeout
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why does not matter
@@ -118,7 +91,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what the client has sent; while anything is in the way, it is not read."""
         if not self._lingering:
-            self._unparsed = memoryview(data)
+            self._unparsed = memoryview(
+                b"".join([self._unparsed, data]) if self._unparsed else data
+            )
             self._go_on()
 
     def eof_received(self) -> bool:
@@ -151,9 +126,17 @@ class Connection(asyncio.Protocol):
             elif self._unparsed:
                 self._parse_piece()
             else:
+                break
+        self._read_on(reads=not self._unparsed and self._blocked_since == NEVER)
+
+    def _read_on(self, *, reads: bool) -> None:
+        """Take more from the client, or nothing while there is something in the way."""
+        if reads != self._reads:
+            self._reads = reads
+            if reads:
                 self._transport.resume_reading()
-                return
-        self._transport.pause_reading()
+            else:
+                self._transport.pause_reading()
 
     def _take_turn(self) -> None:
         """Others had their turn."""
@@ -194,9 +177,9 @@ class Connection(asyncio.Protocol):
             self._finish(keep_alive=False)
             return
         fields = [
-            f"{key.replace('_', '-')}: {value}\r\n".encode("latin-1")
-            for key, value in old.headers.items()
-            if key not in {"CONNECTION", "UPGRADE"}
+            f"{key.removeprefix('HTTP_').replace('_', '-')}: {value}\r\n".encode("latin-1")
+            for key, value in old.fields.items()
+            if key not in {"HTTP_CONNECTION", "HTTP_UPGRADE"}
         ]
         self._incoming = Incoming()
         self._parser = httptools.HttpRequestParser(self)
@@ -214,29 +197,29 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header field. Names with an underscore could pose as others and are dropped."""
         if b"_" not in name:
-            key = _key(name)
+            key, fields = wsgi.key(name), self._incoming.fields
             text = value.decode("latin-1")
-            before = self._incoming.headers.get(key)
-            self._incoming.headers[key] = text if before is None else f"{before},{text}"
+            fields[key] = f"{fields[key]},{text}" if key in fields else text
 
     def on_headers_complete(self) -> None:
         """The head is there: say at once when the rest is not wanted."""
         self._incoming.head_complete = True
+        fields = self._incoming.fields
         if len(self._incoming.target) > MAX_TARGET_BYTES:
             self._refuse(
                 errors.TargetTooLong("path", f"send a path of at most {MAX_TARGET_BYTES} bytes")
             )
-        elif int(self._incoming.headers.get("CONTENT_LENGTH") or 0) > self._server.max_body_bytes:
+        elif int(fields.get("CONTENT_LENGTH") or 0) > self._server.max_body_bytes:
             self._finish(keep_alive=False)
-        elif self._incoming.headers.get("EXPECT", "").lower() == "100-continue":
+        elif fields.get("HTTP_EXPECT", "").lower() == "100-continue":
             self._transport.write(CONTINUE)
 
     def on_body(self, body: bytes) -> None:
-        """A piece of the body; one byte over the limit is enough for the application to see."""
+        """A piece of the body; the first one over the limit is the last that is taken."""
         if not self._lingering:
-            self._incoming.body += body
-            if len(self._incoming.body) > self._server.max_body_bytes:
-                del self._incoming.body[self._server.max_body_bytes + 1 :]
+            self._incoming.body.append(body)
+            self._incoming.body_bytes += len(body)
+            if self._incoming.body_bytes > self._server.max_body_bytes:
                 self._finish(keep_alive=False)
 
     def on_message_complete(self) -> None:
@@ -272,12 +255,20 @@ class Connection(asyncio.Protocol):
     def _answer(self, request: "Request") -> None:
         server = self._server
         if dispatch.is_quick(request.environ):
-            self._write(request, wsgi.call(server.application, request.environ))
+            self._answer_on_loop(request)
         elif server.in_flight < server.max_in_flight:
             self._answer_in_thread(request)
         else:
             refused = _refused(request.environ, _overloaded())
             self._write(request, wsgi.call(server.application, refused))
+
+    def _answer_on_loop(self, request: "Request") -> None:
+        opened = self._server.application.open(request.environ)
+        if opened is None:
+            self._write(request, wsgi.call(self._server.application, request.environ))
+        else:
+            self._busy = True
+            self._server.wait(opened, partial(self._done, request))
 
     def _answer_in_thread(self, request: "Request") -> None:
         self._busy = True
@@ -287,20 +278,26 @@ class Connection(asyncio.Protocol):
         job.add_done_callback(partial(self._thread_done, request))
 
     def _thread_done(self, request: "Request", done: "asyncio.Future[wsgi.Response]") -> None:
-        self._busy = False
         self._server.in_flight -= 1
+        self._done(request, done.result())
+
+    def _done(self, request: "Request", response: wsgi.Response) -> None:
+        """The response to a request that was not answered at once is there."""
+        self._busy = False
         if not self._transport.is_closing():
-            self._write(request, done.result())
+            self._write(request, response)
             self._go_on()
 
     def _write(self, request: "Request", response: wsgi.Response) -> None:
+        self._server.answered()
         more = self._waiting or self._unparsed
         last = not more and (self._server.draining or self._half_closed)
         keep_alive = request.keep_alive and not last
-        lines = [f"HTTP/1.1 {response.status}", f"Date: {self._server.date}"]
-        lines += [f"{name}: {value}" for name, value in response.headers]
-        lines.append(f"Connection: {'keep-alive' if keep_alive else 'close'}")
-        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        fields = "".join([f"{name}: {value}\r\n" for name, value in response.headers])
+        head = (
+            f"HTTP/1.1 {response.status}\r\nDate: {self._server.date}\r\n{fields}"
+            f"Connection: {'keep-alive' if keep_alive else 'close'}\r\n\r\n"
+        ).encode("latin-1")
         is_head = request.environ["REQUEST_METHOD"] == "HEAD"
         self._transport.write(head if is_head else head + response.body)
         if not keep_alive:
@@ -316,13 +313,12 @@ class Connection(asyncio.Protocol):
     def _environ(self) -> wsgi.Environ:
         incoming, parser = self._incoming, self._parser
         return wsgi.environment(
+            self._surroundings,
             method=parser.get_method().decode("latin-1") if incoming.head_complete else "GET",
             target=incoming.target,
             version=parser.get_http_version(),
-            headers=incoming.headers,
-            body=incoming.body,
-            client=self._client,
-            server=self._own,
+            fields=incoming.fields,
+            body=b"".join(incoming.body),
         )
 
     # -- time ----------------------------------------------------------------
@@ -368,14 +364,7 @@ def _overloaded() -> errors.Overloaded:
     )
 
 
-@lru_cache(maxsize=256)  # clients send the same few over and over
-def _key(name: bytes) -> str:
-    """The name of a header field as WSGI has it."""
-    return name.decode("latin-1").upper().replace("-", "_")
-
-
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """A request for the application, and whether another may follow it."""
 
     environ: wsgi.Environ

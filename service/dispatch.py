@@ -90,6 +90,7 @@ def _may_be_files(head_length: str, body: bytes) -> bool:
 
 def _may_quote_picture(body: bytes) -> bool:
     """Whether a text may hold a picture in base64, plainly or behind a backslash."""
-    return b"\\" in body or any(
-        letter in body and signature in body for letter, signature in TEXT_SIGNATURES.items()
-    )
+    for letter, signature in TEXT_SIGNATURES.items():
+        if letter in body and signature in body:
+            return True
+    return b"\\" in body

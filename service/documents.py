@@ -50,6 +50,11 @@ def parse_object(body: bytes, expected: str) -> dict[str, Any]:
     return document
 
 
+def may_hold_booleans(body: bytes) -> bool:
+    """Whether a JSON text may have a boolean among its values: true has a u, false an f."""
+    return b"u" in body or b"f" in body
+
+
 def only_one(document: dict[str, Any], names: Sequence[str], expected: str) -> str:
     """The one of ``names`` that an object has; raises MissingField or AmbiguousBody."""
     given = [name for name in names if name in document]

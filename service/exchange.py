@@ -1,8 +1,8 @@
 """Requests and replies free of any framework, and what is done with each of them.
 
-An endpoint is a function from a request to a reply. Whoever calls it, Flask's routing
-or ``ahead.py``, leaves the rest to one ``Exchange``: who may ask, what a refusal looks
-like, what is counted, logged and told to caches and browsers.
+An endpoint is a function from a request to a reply. Whoever calls it leaves the rest to
+one ``Exchange``: who may ask, what a refusal looks like, what is counted, logged and told
+to caches and browsers.
 """
 
 import logging
@@ -30,10 +30,13 @@ STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HT
 
 INCOMPRESSIBLE = frozenset({"image/png"})
 
+# Where Flask's views find the Request in their environment, and leave what it is counted as.
+REQUEST, ROUTE = "digits.request", "digits.route"
+
 log = logging.getLogger("digits")
 
 
-@dataclass(frozen=True)
+@dataclass  # frozen, it would take three times as long to make
 class Request:
     """One request that has begun: its WSGI environment, and what it is called."""
 
@@ -76,9 +79,9 @@ class Request:
 
 @dataclass
 class Reply:
-    """What is answered. body: None where a file is sent as it lies on the disk."""
+    """What is answered. content_type: nothing where there is no content."""
 
-    body: bytes | None
+    body: bytes
     content_type: str = JSON
     status: int = 200
     headers: MutableMapping[str, str] = field(default_factory=dict)
@@ -107,7 +110,7 @@ class Exchange:
 
     def begin(self, environ: Environ) -> Request:
         """A request has come; ``end`` has to be called for it."""
-        self.metrics.in_flight.inc()
+        self.metrics.begin_request()
         return Request(
             environ,
             correlation.request_id(environ.get("HTTP_X_REQUEST_ID")),
@@ -121,14 +124,15 @@ class Exchange:
             raise refusal
         self.keys.check(request.environ)
 
-    def refuse(self, request: Request, error: errors.RequestError) -> Reply:
-        """The reply to a request that cannot be answered as it is, in the form of its route."""
-        reply = self._told(request, error)
-        reply.headers.update(error.headers)
-        return reply
+    def excuse(self, request: Request, error: Exception) -> Reply:
+        """The reply to a request that cannot be answered, in the form of its route.
 
-    def fail(self, request: Request, error: Exception) -> Reply:
-        """The reply where the service itself is at fault; the log has the cause."""
+        Where no RequestError says why, the service itself is at fault; the log has the cause.
+        """
+        if isinstance(error, errors.RequestError):
+            reply = self._told(request, error)
+            reply.headers.update(error.headers)
+            return reply
         trace_id = request.trace.trace_id
         log.error("request %s of trace %s failed", request.id, trace_id, exc_info=error)
         return self._told(request, None)
@@ -159,11 +163,11 @@ class Exchange:
 
     def end(self) -> None:
         """A request is over, whatever became of it."""
-        self.metrics.in_flight.dec()
+        self.metrics.end_request()
 
     def _compress(self, request: Request, reply: Reply) -> None:
         """Send a large answer in the coding that the client likes best, if it likes any."""
-        if reply.body is None or len(reply.body) < codings.MIN_COMPRESSED_BYTES:
+        if len(reply.body) < codings.MIN_COMPRESSED_BYTES:
             return
         if "ETag" in reply.headers or reply.content_type in INCOMPRESSIBLE:
             return  # an ETag is of these very bytes

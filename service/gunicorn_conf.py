@@ -41,16 +41,16 @@ def on_starting(_server: Any) -> None:
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Give the worker the lowest slot that no living worker has; see service/metrics.py."""
+    """Give the worker the lowest slot that no living worker has; see service/metric_files.py."""
     taken = {living.slot for living in server.WORKERS.values()}
     worker.slot = next(slot for slot in itertools.count() if slot not in taken)
 
 
 def child_exit(_server: Any, worker: Any) -> None:
     """In the master, when a worker has ended in whatever way."""
-    from service import metrics
+    from service import metric_files
 
-    metrics.forget_gauges(worker.slot, Path(os.environ[METRICS_VARIABLE]))
+    metric_files.forget_gauges(worker.slot, Path(os.environ[METRICS_VARIABLE]))
 
 
 def on_exit(_server: Any) -> None:

@@ -1,32 +1,23 @@
-"""Prometheus metrics, right with any number of workers.
+"""What is measured, for Prometheus (names and labels are listed in README.md).
 
-Under gunicorn every worker writes its values to files of a shared directory,
-and whichever worker is asked adds them all up. Files are named after the
-worker's *slot*, the lowest number that no living worker has, not after its
-process: a replacement goes on counting where the dead one stopped, so
-counters never go backwards and the number of files stays bounded.
+A request is counted in a dozen places. Each is noted in memory, in less than a
+microsecond, and ``write`` brings what was noted to the files of the worker (see
+``metric_files.py``), many requests at a time.
 """
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TypeVar
 
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    Metric,
-    generate_latest,
-    multiprocess,
-    values,
-)
+import numpy as np
+import prometheus_client
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from model import Artifact, Prediction
 from model.architecture import CLASSES
-from service.settings import METRICS_VARIABLE
+from service import metric_files
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -36,15 +27,7 @@ BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 STAGES = ("decode", "classify", "encode")
 
-
-def write_under_slot(slot: int) -> None:
-    """Name this worker's files after its slot; called once, before any metric is made."""
-    values.ValueClass = values.MultiProcessValue(process_identifier=lambda: slot)
-
-
-def forget_gauges(slot: int, directory: Path) -> None:
-    """Drop the live gauges of a worker that has ended; its counters stay."""
-    multiprocess.mark_process_dead(slot, str(directory))
+Note = TypeVar("Note")
 
 
 @dataclass(frozen=True)
@@ -65,11 +48,14 @@ class Totals:
 
 
 class Metrics:
-    """All metrics of one application; names and labels are listed in README.md."""
+    """All metrics of one application.
+
+    gathers: whether somebody calls ``write`` now and then, so that requests need not.
+    """
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
-        self.requests = Counter(
+        self.requests = prometheus_client.Counter(
             "digits_requests", "Requests answered", ["route", "status"], registry=registry
         )
         self.duration = Histogram(
@@ -85,10 +71,10 @@ class Metrics:
             multiprocess_mode="livesum",
             registry=registry,
         )
-        self.predictions = Counter(
+        self.predictions = prometheus_client.Counter(
             "digits_predictions", "Predictions by digit", ["digit"], registry=registry
         )
-        self.rejected = Counter(
+        self.rejected = prometheus_client.Counter(
             "digits_rejected", "Predictions that were not accepted", ["reason"], registry=registry
         )
         self.confidence = Histogram(
@@ -113,25 +99,25 @@ class Metrics:
             buckets=DURATION_BUCKETS,
             registry=registry,
         )
-        self.refused = Counter(
+        self.refused = prometheus_client.Counter(
             "digits_refused",
             "Requests refused, by the code of the error",
             ["code"],
             registry=registry,
         )
-        self.captures = Counter(
+        self.captures = prometheus_client.Counter(
             "digits_captures",
             "Images that were stored for feedback, or dropped",
             ["result"],
             registry=registry,
         )
-        self.feedback = Counter(
+        self.feedback = prometheus_client.Counter(
             "digits_feedback",
             "Labels that were sent, by what became of them",
             ["result"],
             registry=registry,
         )
-        self.feedback_failures = Counter(
+        self.feedback_failures = prometheus_client.Counter(
             "digits_feedback_database_failures",
             "Times that the database for feedback could not be used",
             registry=registry,
@@ -155,43 +141,80 @@ class Metrics:
             multiprocess_mode="livemax",
             registry=registry,
         )
-        # Looking a child up takes as long as counting in it: these are asked for all the time.
-        # A digit that was never seen is a 0, not a gap.
-        self._of_digit = [self.predictions.labels(str(digit)) for digit in range(CLASSES)]
-        self._of_stage = [self.stages.labels(stage) for stage in STAGES]
-        self._of_route: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+        for digit in range(CLASSES):  # one that was never seen is a 0, not a gap
+            self.predictions.labels(str(digit))
+        self.gathers = False
+        self._writing = threading.Lock()
+        # Notes: the methods of lists are atomic, so no thread waits for another.
+        self._under_way: list[None] = []
+        self._requests: list[tuple[tuple[str, int], float]] = []
+        self._answers: list[tuple[Sequence[Prediction], tuple[float, ...]]] = []
+        self._failures: list[float] = []
+        self._refusals: list[str] = []
 
-    def count_predictions(self, predictions: Sequence[Prediction]) -> None:
-        """Record what was answered to one request."""
-        self.batch_size.observe(len(predictions))
-        for prediction in predictions:
-            self._of_digit[prediction.digit].inc()
-            self.confidence.observe(prediction.confidence)
-            if prediction.reason is not None:
-                self.rejected.labels(prediction.reason).inc()
+    def begin_request(self) -> None:
+        """A request has come; ``end_request`` has to be called for it."""
+        self._under_way.append(None)
 
-    def count_stages(self, *seconds: float) -> None:
-        """Record how long one request took in each of ``STAGES``."""
-        for stage, taken in zip(self._of_stage, seconds, strict=True):
-            stage.observe(taken)
-        self.last_inference.set_to_current_time()
-
-    def count_failure(self, seconds: float) -> None:
-        """Record a request to predict that failed after this time, by whose fault ever."""
-        self.failures.observe(seconds)
-
-    def count_refusal(self, code: str) -> None:
-        """Record a request that was refused; ``code`` is of the error table."""
-        self.refused.labels(code).inc()
+    def end_request(self) -> None:
+        """A request is over. It is written at once, unless somebody is said to write."""
+        self._under_way.pop()
+        if not self.gathers:
+            self.write()
 
     def count_request(self, route: str, status: int, seconds: float) -> None:
-        """Record one answered request. ``route`` is a template, never a client's path."""
-        if (route, status) not in self._of_route:
-            counter = self.requests.labels(route, str(status))
-            self._of_route[route, status] = counter, self.duration.labels(route)
-        counter, histogram = self._of_route[route, status]
-        counter.inc()
-        histogram.observe(seconds)
+        """Note one answered request. ``route`` is a template, never a client's path."""
+        self._requests.append(((route, status), seconds))
+
+    def count_answer(self, predictions: Sequence[Prediction], *seconds: float) -> None:
+        """Note what was answered to one request, and its seconds in each of ``STAGES``."""
+        self._answers.append((predictions, seconds))
+
+    def count_failure(self, seconds: float) -> None:
+        """Note a request to predict that failed after this time, by whose fault ever."""
+        self._failures.append(seconds)
+
+    def count_refusal(self, code: str) -> None:
+        """Note a request that was refused; ``code`` is of the error table."""
+        self._refusals.append(code)
+
+    def write(self) -> None:
+        """Bring what was noted to the files.
+
+        Where ``gathers`` is set, somebody has to call this now and then.
+        """
+        with self._writing:
+            self.in_flight.set(len(self._under_way))
+            self._write_requests(_taken(self._requests))
+            self._write_answers(_taken(self._answers))
+            self.failures.observe_all(_taken(self._failures))
+            for code, count in Counter(_taken(self._refusals)).items():
+                self.refused.labels(code).inc(count)
+
+    def _write_requests(self, requests: Sequence[tuple[tuple[str, int], float]]) -> None:
+        durations = defaultdict[tuple[str, int], list[float]](list)
+        for way, seconds in requests:
+            durations[way].append(seconds)
+        for (route, status), taken in durations.items():
+            self.requests.labels(route, str(status)).inc(len(taken))
+            self.duration.labels(route).observe_all(taken)
+
+    def _write_answers(
+        self, answers: Sequence[tuple[Sequence[Prediction], tuple[float, ...]]]
+    ) -> None:
+        if not answers:
+            return
+        self.last_inference.set_to_current_time()
+        self.batch_size.observe_all([len(predictions) for predictions, _ in answers])
+        for index, stage in enumerate(STAGES):
+            self.stages.labels(stage).observe_all([seconds[index] for _, seconds in answers])
+        said = [prediction for predictions, _ in answers for prediction in predictions]
+        self.confidence.observe_all([prediction.confidence for prediction in said])
+        for digit, count in Counter(prediction.digit for prediction in said).items():
+            self.predictions.labels(str(digit)).inc(count)
+        for reason, count in Counter(prediction.reason for prediction in said).items():
+            if reason is not None:
+                self.rejected.labels(reason).inc(count)
 
     def set_model(self, artifact: Artifact, load_seconds: float) -> None:
         """Record the model that is served."""
@@ -200,11 +223,13 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """Everything in the Prometheus text format, of all workers together."""
-        return generate_latest(self._all_workers())
+        self.write()
+        return generate_latest(metric_files.together(self.registry))
 
     def totals(self) -> Totals:
         """What was predicted, of all workers together."""
-        families = self._all_workers().collect()
+        self.write()
+        families = metric_files.together(self.registry).collect()
         values = {
             (sample.name, *sample.labels.values()): sample.value
             for family in families
@@ -220,29 +245,22 @@ class Metrics:
             last_inference=values["digits_last_inference_timestamp_seconds",],
         )
 
-    def _all_workers(self) -> CollectorRegistry:
-        """A registry with the values of every worker."""
-        directory = os.environ.get(METRICS_VARIABLE)
-        if directory is None:
-            return self.registry
-        together = CollectorRegistry()
-        AllFiles(together, directory)
-        return together
+
+class Histogram(prometheus_client.Histogram):
+    """A histogram that takes many values at a time."""
+
+    def observe_all(self, amounts: Sequence[float]) -> None:
+        """What ``observe`` does with each of the amounts; the library has no such method."""
+        if amounts:
+            counts = np.bincount(np.searchsorted(self._upper_bounds, amounts))
+            self._sum.inc(sum(amounts))
+            for bucket, count in zip(self._buckets, counts.tolist(), strict=False):
+                if count:
+                    bucket.inc(count)
 
 
-class AllFiles(multiprocess.MultiProcessCollector):
-    """The values in all files, but for those that a worker has made and not begun."""
-
-    def collect(self) -> Iterable[Metric]:
-        """The values, put together as each metric says."""
-        files = [str(file) for file in Path(self._path).glob("*.db") if _is_begun(file)]
-        together: Iterable[Metric] = self.merge(files, accumulate=True)
-        return together
-
-
-def _is_begun(file: Path) -> bool:
-    """Whether a file has its size, which it is given a moment after it is made."""
-    try:
-        return file.stat().st_size > 0
-    except FileNotFoundError:  # of a worker that has just ended
-        return False
+def _taken(notes: list[Note]) -> list[Note]:
+    """The notes, which are not there any more; those made meanwhile are."""
+    taken = notes[:]
+    del notes[: len(taken)]
+    return taken

@@ -33,15 +33,18 @@ IMAGE_SHAPES = (
 )
 
 
-def from_list(value: object, field: str) -> Image:
-    """784 numbers, or 28 rows of 28, as an image (28, 28) uint8; raises JSONError, PixelError."""
+def from_list(value: object, field: str, *, booleans: bool = True) -> Image:
+    """784 numbers, or 28 rows of 28, as an image (28, 28) uint8; raises JSONError, PixelError.
+
+    booleans: whether there may be any; it is quicker where there cannot.
+    """
     if not isinstance(value, list):
         raise errors.WrongType(field, f"{field} is {kind(value)}; {EXPECTED_PIXELS}")
     rows = bool(value) and isinstance(value[0], list)
     flat = _join_rows(value, field) if rows else value
     if len(flat) != PIXELS:
         raise errors.WrongPixelCount(field, f"{field} has {len(flat)} numbers; {EXPECTED_PIXELS}")
-    pixels = _to_pixels(flat)
+    pixels = _to_pixels(flat, booleans=booleans)
     if pixels is None:
         raise _fault(flat, field, rows=rows)
     return pixels.reshape(FRAME_SIDE, FRAME_SIDE)
@@ -93,9 +96,9 @@ def fault_of(value: object, here: str) -> errors.PixelError | None:
     return None
 
 
-def _to_pixels(flat: list[Any]) -> Image | None:
+def _to_pixels(flat: list[Any], *, booleans: bool) -> Image | None:
     """784 JSON values as pixels of 0-255, or None where one is not such a number."""
-    whole = to_uint8(flat)
+    whole = to_uint8(flat, booleans=booleans)
     if whole is not None:
         return whole if whole.max() > 1 else whole * np.uint8(PIXEL_MAX)
     try:
@@ -109,17 +112,19 @@ def _to_pixels(flat: list[Any]) -> Image | None:
     return None
 
 
-def to_uint8(flat: list[Any]) -> Image | None:
+def to_uint8(flat: list[Any], *, booleans: bool = True) -> Image | None:
     """JSON values as an array (N,) uint8, or None where one is no whole number of 0-255.
 
-    ``bytes`` converts and checks in one pass, but takes booleans for numbers. Written as
+    ``bytearray`` converts and checks in one pass, but takes booleans for numbers. Written as
     JSON only they have an e, which is found sooner than each value is asked for its type.
     """
     try:
-        whole = bytes(flat)
+        whole = bytearray(flat)  # in half the time of bytes, which does not know the length
     except (TypeError, ValueError):
         return None
-    return None if b"e" in orjson.dumps(flat) else np.frombuffer(whole, np.uint8)
+    if booleans and b"e" in orjson.dumps(flat):
+        return None
+    return np.frombuffer(whole, np.uint8)
 
 
 def _join_rows(rows: list[Any], field: str) -> list[Any]:

@@ -10,12 +10,17 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import TYPE_CHECKING
 
 import uvloop
 from gunicorn.workers.base import Worker
 
-from service.connection import Connection, Server
+from service.connection import Connection
+from service.server import Server
 from service.settings import METRICS_VARIABLE, Settings
+
+if TYPE_CHECKING:
+    from service.metrics import Metrics
 
 TICK_SECONDS = 1.0
 
@@ -47,10 +52,10 @@ class EventLoopWorker(Worker):
         Not earlier: until ``init_signals`` has run, a worker has its master's
         handlers and would lose a SIGTERM.
         """
-        from service import metrics  # noqa: PLC0415 - the master has no use for what it imports
+        from service import metric_files  # noqa: PLC0415 - the master has no use for its imports
 
         if METRICS_VARIABLE in os.environ:
-            metrics.write_under_slot(self.slot)  # given by gunicorn_conf.pre_fork
+            metric_files.write_under_slot(self.slot)  # given by gunicorn_conf.pre_fork
         super().load_wsgi()
         sys.setswitchinterval(SWITCH_SECONDS)
         gc.collect()
@@ -58,10 +63,15 @@ class EventLoopWorker(Worker):
 
     def run(self) -> None:
         """Serve until told to stop."""
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(self._serve())
+        metrics = self.wsgi.extensions["metrics"]
+        metrics.gathers = True
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._serve(metrics))
+        finally:
+            metrics.write()
 
-    async def _serve(self) -> None:
+    async def _serve(self, metrics: "Metrics") -> None:
         loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         loop.add_signal_handler(signal.SIGTERM, self._begin_stop)
@@ -71,7 +81,9 @@ class EventLoopWorker(Worker):
         settings = Settings.from_env(os.environ)
         with ThreadPoolExecutor(settings.threads) as pool:
             server = Server(
-                self.wsgi,
+                self.wsgi.wsgi_app,
+                metrics.write,
+                loop,
                 pool,
                 settings.max_body_bytes,
                 settings.max_in_flight,

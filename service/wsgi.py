@@ -3,8 +3,8 @@
 import io
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 import httptools
@@ -17,53 +17,65 @@ Address: TypeAlias = tuple[str, int]
 
 REFUSAL = "digits.refusal"  # where the application finds the error of a request cut short
 
-# Settled between a connection and its client, or given to WSGI under another name.
-HOP_BY_HOP = frozenset(
-    {"CONNECTION", "CONTENT_LENGTH", "CONTENT_TYPE", "EXPECT", "TRANSFER_ENCODING", "UPGRADE"}
-)
+# Settled between a connection and its client: no matter of the application.
+HOP_BY_HOP = frozenset({"HTTP_CONNECTION", "HTTP_EXPECT", "HTTP_TRANSFER_ENCODING", "HTTP_UPGRADE"})
+
+WITHOUT_PREFIX = frozenset({"CONTENT_TYPE", "CONTENT_LENGTH"})
 
 
-def environment(  # noqa: PLR0913 - these are what a request consists of
-    *,
-    method: str,
-    target: bytes,
-    version: str,
-    headers: Mapping[str, str],
-    body: bytes | bytearray,
-    client: Address,
-    server: Address,
-) -> Environ:
-    """The environment of one buffered request.
+@lru_cache(maxsize=256)  # clients send the same few over and over
+def key(name: bytes) -> str:
+    """Under which key an environment has the header field ``name``."""
+    known = name.decode("latin-1").upper().replace("-", "_")
+    return known if known in WITHOUT_PREFIX else f"HTTP_{known}"
 
-    ``headers`` are named as in WSGI, without ``HTTP_``. The body is whole, so
-    its length is known, also where it came in chunks.
-    """
-    path, query = split_target(target)
-    environ: Environ = {
-        f"HTTP_{key}": value for key, value in headers.items() if key not in HOP_BY_HOP
-    }
-    if "CONTENT_TYPE" in headers:
-        environ["CONTENT_TYPE"] = headers["CONTENT_TYPE"]
-    if "CONTENT_LENGTH" in headers or body:
-        environ["CONTENT_LENGTH"] = headers.get("CONTENT_LENGTH", str(len(body)))
-    return environ | {
-        "REQUEST_METHOD": method,
+
+def surroundings(client: Address, server: Address) -> Environ:
+    """What the environments of all requests of one connection have in common."""
+    return {
         "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
-        "QUERY_STRING": query.decode("latin-1"),
         "REMOTE_ADDR": client[0],
         "SERVER_NAME": server[0],
         "SERVER_PORT": str(server[1]),
-        "SERVER_PROTOCOL": f"HTTP/{version}",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(body),
         "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
     }
+
+
+def environment(  # noqa: PLR0913 - these are what a request consists of
+    surroundings: Mapping[str, Any],
+    *,
+    method: str,
+    target: bytes,
+    version: str,
+    fields: Mapping[str, str],
+    body: bytes,
+) -> Environ:
+    """The environment of one buffered request.
+
+    fields: of its head, each under its ``key``. The body is whole, so its length is known,
+    also where it came in chunks.
+    """
+    path, query = split_target(target)
+    environ: Environ = {
+        **surroundings,
+        **fields,
+        "REQUEST_METHOD": method,
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "QUERY_STRING": query.decode("latin-1"),
+        "SERVER_PROTOCOL": f"HTTP/{version}",
+        "wsgi.input": io.BytesIO(body),
+    }
+    if body and "CONTENT_LENGTH" not in fields:
+        environ["CONTENT_LENGTH"] = str(len(body))
+    for settled in HOP_BY_HOP & fields.keys():
+        del environ[settled]
+    return environ
 
 
 def split_target(target: bytes) -> tuple[bytes, bytes]:
@@ -78,8 +90,7 @@ def split_target(target: bytes) -> tuple[bytes, bytes]:
     return url.path or b"/", url.query or b""
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(NamedTuple):
     """What the application answered."""
 
     status: str

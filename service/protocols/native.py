@@ -1,86 +1,82 @@
 """The native endpoints: every kind of body, one shape of answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 
-from model import Prediction
+from model import Artifact, Prediction
 from model.architecture import CLASSES
-from model.frame import MANNERS, Manner
+from model.frame import MANNERS
 from service import answers, bodies
 from service.answers import JSON, Wanted
 from service.batches import Batch
 from service.exchange import Endpoint, Reply, Request
-from service.inference import Inference
+from service.inference import Inference, Question, Reader
 from service.limits import Limits, receive
 from service.negotiation import choose
 from service.queries import check_names, choice, count
 
 PREDICT, EXPLAIN = "/predict", "/explain"
 
+WRITTEN = tuple(answers.WRITERS)  # media types of predictions
 FORMS = {"json": JSON, "png": "image/png"}  # of an explanation
 
+USUAL = MANNERS[0], Wanted()  # where there is no query
 
-USUAL = Wanted()
 
-
-@dataclass(frozen=True)
-class Asked:
-    """A request that was read. written: the media type of the answer."""
-
-    batch: Batch
-    manner: Manner
-    written: str
-    wanted: Wanted = USUAL
+def readers(limits: Limits) -> dict[str, Reader]:
+    """What reads the questions to POST, by their path."""
+    return {PREDICT: partial(read_predict, limits=limits)}
 
 
 def endpoints(inference: Inference, limits: Limits) -> dict[str, Endpoint]:
-    """What is answered to POST, by its path."""
-    artifact = inference.classifier.artifact
-
-    def predict(request: Request) -> Reply:
-        def write(asked: Asked, predictions: Sequence[Prediction]) -> Reply:
-            writer = answers.WRITERS[asked.written]
-            return Reply(writer(artifact, predictions, request.id, asked.wanted), asked.written)
-
-        return inference.answer(lambda: read_predict(request, limits), write)
+    """What else is answered to POST, by its path."""
 
     def explain(request: Request) -> Reply:
-        asked = read_explain(request, limits)
-        why = inference.explain(asked)
-        if asked.written == FORMS["png"]:
+        args = request.args
+        check_names(args, ("normalize", "format"))
+        manner = choice(args, "normalize", MANNERS)
+        if "format" in args:
+            written = FORMS[choice(args, "format", tuple(FORMS))]
+        else:
+            written = choose(request.header("Accept"), tuple(FORMS.values()))
+        batch = _batch(request, limits)
+        why = inference.explain(batch, manner)
+        if written == FORMS["png"]:
             from service.pictures import draw  # noqa: PLC0415 - 2 MB that few workers ever need
 
-            answer = draw(asked.batch.images[0], why)
+            answer = draw(batch.images[0], why)
         else:
-            answer = answers.explanation(artifact, why, request.id)
-        return Reply(answer, asked.written, headers={"Cache-Control": "no-store"})
+            answer = answers.explanation(inference.classifier.artifact, why, request.id)
+        return Reply(answer, written, headers={"Cache-Control": "no-store"})
 
-    return {PREDICT: predict, EXPLAIN: explain}
+    return {EXPLAIN: explain}
 
 
-def read_predict(request: Request, limits: Limits) -> Asked:
+def read_predict(request: Request, limits: Limits) -> Question:
     """What is asked of ``/predict``; raises RequestError."""
-    args = request.args
-    check_names(args, ("normalize", "top_k", "probabilities"))
-    wanted = Wanted(
-        probabilities=choice(args, "probabilities", ("1", "0")) == "1",
-        top_k=count(args, "top_k", CLASSES),
-    )
-    manner = choice(args, "normalize", MANNERS)
-    written = choose(request.header("Accept"), tuple(answers.WRITERS))
-    return Asked(_batch(request, limits), manner, written, wanted)
+    manner, wanted = USUAL
+    if request.environ["QUERY_STRING"]:
+        args = request.args
+        check_names(args, ("normalize", "top_k", "probabilities"))
+        wanted = Wanted(
+            probabilities=choice(args, "probabilities", ("1", "0")) == "1",
+            top_k=count(args, "top_k", CLASSES),
+        )
+        manner = choice(args, "normalize", MANNERS)
+    written = choose(request.header("Accept"), WRITTEN)
+    write = partial(_write, request_id=request.id, written=written, wanted=wanted)
+    return Question(_batch(request, limits), manner, write)
 
 
-def read_explain(request: Request, limits: Limits) -> Asked:
-    """What is asked of ``/explain``; raises RequestError."""
-    args = request.args
-    check_names(args, ("normalize", "format"))
-    manner = choice(args, "normalize", MANNERS)
-    if "format" in args:
-        written = FORMS[choice(args, "format", tuple(FORMS))]
-    else:
-        written = choose(request.header("Accept"), tuple(FORMS.values()))
-    return Asked(_batch(request, limits), manner, written)
+def _write(
+    artifact: Artifact,
+    predictions: Sequence[Prediction],
+    *,
+    request_id: str,
+    written: str,
+    wanted: Wanted,
+) -> Reply:
+    return Reply(answers.WRITERS[written](artifact, predictions, request_id, wanted), written)
 
 
 def _batch(request: Request, limits: Limits) -> Batch:

@@ -1,6 +1,7 @@
 """KServe v1 and TensorFlow Serving: the model's state, predictions, explanations."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import orjson
@@ -12,7 +13,7 @@ from service import answers
 from service.answers import Wanted
 from service.exchange import Endpoint, Reply, Request
 from service.health import Health
-from service.inference import Inference
+from service.inference import Inference, Question, Reader
 from service.limits import Limits, receive
 from service.protocols import MODEL_NAME, check_model, v1_request
 from service.responses import in_json
@@ -27,33 +28,30 @@ class Segment(BaseConverter):
     regex = "[^/:]+"
 
 
-def endpoints(inference: Inference, limits: Limits) -> dict[str, Endpoint]:
-    """What is answered to POST, by its route."""
-    artifact = inference.classifier.artifact
+def readers(artifact: Artifact, limits: Limits) -> dict[str, Reader]:
+    """What reads the questions to POST, by their route."""
 
-    def read(request: Request) -> v1_request.Request:
-        return v1_request.read(receive(request.environ, limits.max_body_bytes), limits)
-
-    def predict(request: Request, name: str, version: str | None = None) -> Reply:
+    def read(request: Request, name: str, version: str | None = None) -> Question:
         check_model(artifact, name, version)
+        asked = _read(request, limits)
+        return Question(asked.batch, "auto", partial(_write, in_columns=asked.in_columns))
 
-        def write(asked: v1_request.Request, predictions: Sequence[Prediction]) -> Reply:
-            rows = _entries(artifact, predictions)
-            said = {"outputs": _columns(rows)} if asked.in_columns else {"predictions": rows}
-            return Reply(orjson.dumps(said))
+    return {f"{base}:predict": read for base in (MODEL, VERSION)}
 
-        return inference.answer(lambda: read(request), write)
+
+def endpoints(inference: Inference, limits: Limits) -> dict[str, Endpoint]:
+    """What else is answered to POST, by its route."""
+    artifact = inference.classifier.artifact
 
     def explain(request: Request, name: str, version: str | None = None) -> Reply:
         check_model(artifact, name, version)
-        why = inference.explain(read(request))
+        why = inference.explain(_read(request, limits).batch)
         [said] = _entries(artifact, [why.prediction])
         explained = said | answers.grounds(why)
         body = orjson.dumps({"predictions": [said], "explanations": [explained]})
         return Reply(body, headers={"Cache-Control": "no-store"})
 
-    verbs = {"predict": predict, "explain": explain}
-    return {f"{base}:{verb}": verbs[verb] for base in (MODEL, VERSION) for verb in verbs}
+    return {f"{base}:explain": explain for base in (MODEL, VERSION)}
 
 
 def blueprint(artifact: Artifact, health: Health) -> Blueprint:
@@ -77,6 +75,15 @@ def blueprint(artifact: Artifact, health: Health) -> Blueprint:
         return in_json(said, 200 if health.ready else 503)
 
     return routes
+
+
+def _read(request: Request, limits: Limits) -> v1_request.Request:
+    return v1_request.read(receive(request.environ, limits.max_body_bytes), limits)
+
+
+def _write(artifact: Artifact, predictions: Sequence[Prediction], *, in_columns: bool) -> Reply:
+    rows = _entries(artifact, predictions)
+    return Reply(orjson.dumps({"outputs": _columns(rows)} if in_columns else {"predictions": rows}))
 
 
 def _entries(artifact: Artifact, predictions: Sequence[Prediction]) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from model.frame import Manner
 from service import embedded, errors, pixels
 from service.batches import Batch, Image, from_list
 from service.documents import kind, only_one, parse_object
@@ -27,7 +26,6 @@ class Request:
 
     batch: Batch
     in_columns: bool
-    manner: Manner = "auto"
 
 
 def read(body: bytes, limits: Limits) -> Request:

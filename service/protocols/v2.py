@@ -1,15 +1,16 @@
 """The Open Inference Protocol, version 2, with the extensions that its metadata name."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from flask import Blueprint, Response, request
 
 from model import Artifact, Prediction
 from service import errors
 from service.documents import kind, parse_object
-from service.exchange import Endpoint, Reply, Request
+from service.exchange import Reply, Request
 from service.health import Health
-from service.inference import Inference
+from service.inference import Inference, Question, Reader
 from service.limits import Limits, receive
 from service.protocols import check_model, v2_metadata, v2_request, v2_response
 from service.protocols.v2_request import HEADER_LENGTH
@@ -22,26 +23,25 @@ VERSION = f"{MODEL}/versions/<version>"
 STORED = "/v2/repository/models/<name>"
 
 
-def endpoints(inference: Inference, limits: Limits) -> dict[str, Endpoint]:
-    """What is answered to POST, by its route."""
-    artifact = inference.classifier.artifact
+def readers(artifact: Artifact, limits: Limits) -> dict[str, Reader]:
+    """What reads the questions to POST, by their route."""
 
-    def infer(request: Request, name: str, version: str | None = None) -> Reply:
+    def read(request: Request, name: str, version: str | None = None) -> Question:
         check_model(artifact, name, version)
+        body = receive(request.environ, limits.max_body_bytes)
+        asked = v2_request.read(body, request.header(HEADER_LENGTH), limits)
+        return Question(asked.batch, "auto", partial(_write, asked=asked))
 
-        def read() -> v2_request.Request:
-            body = receive(request.environ, limits.max_body_bytes)
-            return v2_request.read(body, request.header(HEADER_LENGTH), limits)
+    return {f"{base}/infer": read for base in (MODEL, VERSION)}
 
-        def write(asked: v2_request.Request, predictions: Sequence[Prediction]) -> Reply:
-            answer = v2_response.write(artifact, predictions, asked)
-            if answer.header_length is None:
-                return Reply(answer.body)
-            return Reply(answer.body, BINARY, headers={HEADER_LENGTH: str(answer.header_length)})
 
-        return inference.answer(read, write)
-
-    return {f"{base}/infer": infer for base in (MODEL, VERSION)}
+def _write(
+    artifact: Artifact, predictions: Sequence[Prediction], *, asked: v2_request.Request
+) -> Reply:
+    answer = v2_response.write(artifact, predictions, asked)
+    if answer.header_length is None:
+        return Reply(answer.body)
+    return Reply(answer.body, BINARY, headers={HEADER_LENGTH: str(answer.header_length)})
 
 
 def blueprint(

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from model.architecture import CLASSES
-from model.frame import Manner
 from service import embedded, errors, images, pixels
 from service.batches import Batch, check_count, place
 from service.documents import JSON_TYPES, kind, parse_object
@@ -51,7 +50,6 @@ class Request:
     batch: Batch
     outputs: Sequence[Output]
     id: str | None = None
-    manner: Manner = "auto"
 
 
 def read(body: bytes, header_length: str | None, limits: Limits) -> Request:

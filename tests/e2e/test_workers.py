@@ -61,22 +61,34 @@ def kill_workers(server: Server, pids: list[int]) -> None:
     )
 
 
+def wait_for_count(server: Server, count: int) -> None:
+    """Workers write what they have counted a moment later (``WRITE_SECONDS``)."""
+    wait_for(f"{count} requests are told of", lambda: predicted(server) >= count)
+
+
+def predicted(server: Server) -> float:
+    return samples(server)["digits_requests_total", "/predict", "200"]
+
+
 def is_counter(name: str) -> bool:
     return name.endswith(("_total", "_count", "_bucket", "_sum"))
 
 
 def test_every_worker_tells_of_all_requests(server: Server) -> None:
     predict(server, 60)
+    wait_for_count(server, 60)
     for _ in range(10):
-        assert samples(server)["digits_requests_total", "/predict", "200"] == 60
+        assert predicted(server) == 60
 
 
 def test_counters_never_go_backwards_when_workers_are_killed(server: Server) -> None:
     predict(server, 60)
+    wait_for_count(server, 60)
     before = samples(server)
     kill_workers(server, server.workers()[:1])
     kill_workers(server, server.workers())
     predict(server, 30)
+    wait_for_count(server, 90)
     after = samples(server)
     assert all(after[key] >= before[key] for key in before if is_counter(key[0]))
     assert after["digits_requests_total", "/predict", "200"] == 90

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 
 from service import errors
-from service.connection import TURN_ANSWERS, Connection, Server
-from service.wsgi import REFUSAL
+from service.connection import TURN_ANSWERS, Connection
+from service.server import Server
+from service.wsgi import REFUSAL, Response
 from tests.client import Answer, Client
 from tests.server import wait_for
 
@@ -44,6 +45,16 @@ class Slow:
         start_response(status, [*headers.items(), ("Content-Length", str(len(self.body)))])
         return [self.body]
 
+    def open(self, environ: dict[str, Any]) -> None:
+        """None of its requests is answered together with others."""
+
+    def answer(self, opened: Sequence[Any]) -> Sequence[Response]:
+        raise AssertionError(opened)
+
+
+def uncounted() -> None:
+    """There are no metrics to write."""
+
 
 @contextmanager
 def listening() -> Iterator[socket.socket]:
@@ -55,7 +66,9 @@ def listening() -> Iterator[socket.socket]:
 def serving(listener: socket.socket, application: Slow) -> Iterator[Server]:
     """The connections of a worker, on a loop in a thread of its own."""
     with ThreadPoolExecutor(2) as pool, asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
-        server = Server(application, pool, 10_000, MAX_IN_FLIGHT, read_timeout=20)
+        server = Server(
+            application, uncounted, loop.get_loop(), pool, 10_000, MAX_IN_FLIGHT, read_timeout=20
+        )
         stop = asyncio.Event()
         runs = threading.Thread(target=loop.run, args=(_serve(listener, server, stop),))
         runs.start()

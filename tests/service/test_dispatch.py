@@ -42,17 +42,15 @@ def is_answered_on_the_loop(
     target: str = "/predict",
     method: str = "POST",
 ) -> bool:
-    named = {name.upper().replace("-", "_"): value for name, value in headers.items()}
     here = ("127.0.0.1", 1)
     return is_quick(
         wsgi.environment(
+            wsgi.surroundings(here, here),
             method=method,
             target=target.encode(),
             version="1.1",
-            headers=named,
+            fields={wsgi.key(name.encode()): value for name, value in headers.items()},
             body=body,
-            client=here,
-            server=here,
         )
     )
 

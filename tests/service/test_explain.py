@@ -130,7 +130,7 @@ def test_a_weak_map_is_pale() -> None:
 
 
 def changed(why: Explanation, **changes: object) -> Explanation:
-    return dataclasses.replace(why, prediction=dataclasses.replace(why.prediction, **changes))  # type: ignore[arg-type]
+    return dataclasses.replace(why, prediction=why.prediction._replace(**changes))  # type: ignore[arg-type]
 
 
 def test_every_reason_and_finding_has_words() -> None:

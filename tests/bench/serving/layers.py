@@ -54,13 +54,12 @@ def microseconds(call: Callable[[], object]) -> float:
 def answer(app: Flask, request: Request) -> wsgi.Response:
     """What a connection does with a request that it has read."""
     environ = wsgi.environment(
+        wsgi.surroundings(("127.0.0.1", 1), ("127.0.0.1", 8000)),
         method=request.method,
         target=request.path.encode(),
         version="1.1",
-        headers={"CONTENT_TYPE": JSON["Content-Type"], "CONTENT_LENGTH": str(len(request.body))},
+        fields={"CONTENT_TYPE": JSON["Content-Type"], "CONTENT_LENGTH": str(len(request.body))},
         body=request.body,
-        client=("127.0.0.1", 1),
-        server=("127.0.0.1", 8000),
     )
     return wsgi.call(app, environ)
 

@@ -334,7 +334,7 @@ def test_probabilities_as_classes(
     elements = [element.decode().split(":") for element in read(response)["probabilities"]]
     for row, image in enumerate(np.split(np.array(elements), 2)):
         shares = expected["probabilities"][row]
-        likeliest = np.argsort(-shares)[:count]
+        likeliest = np.argsort(-shares, stable=True)[:count]
         assert image[:, 1].tolist() == list(map(str, likeliest))
         assert image[:, 2].tolist() == list(map(str, likeliest))  # a digit is its own label
         np.testing.assert_allclose(image[:, 0].astype(float), shares[likeliest], atol=2e-6)

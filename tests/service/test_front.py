@@ -3,14 +3,15 @@
 import gzip
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from flask import Flask
 from werkzeug.test import Client, TestResponse
 
 from model import Artifact, Classifier
-from service.ahead import Ahead
 from service.app import create_app
+from service.front import Front
 from service.protocols.v2_request import HEADER_LENGTH
 from service.settings import Settings
 from tests.helpers import table
@@ -49,14 +50,19 @@ ANSWERED: Mapping[str, tuple[str, bytes, Mapping[str, str]]] = {
 
 
 def both_ways(app: Flask, case: BadRequest) -> list[TestResponse]:
-    """The answers of the application as it is, and of Flask alone."""
-    ahead = app.wsgi_app
-    assert isinstance(ahead, Ahead)
+    """The answers of the application as it is, and through Flask's views alone."""
     headers = {**case.headers, "X-Request-ID": "same"}
     return [
-        Client(application).open(case.path, method=case.method, data=case.body, headers=headers)
-        for application in (ahead, ahead.application)
+        Client(front).open(case.path, method=case.method, data=case.body, headers=headers)
+        for front in fronts(app)
     ]
+
+
+def fronts(app: Flask) -> tuple[Front, Front]:
+    """Of the application as it is, and with nothing answered ahead of Flask."""
+    front = app.wsgi_app
+    assert isinstance(front, Front)
+    return front, replace(front, ways={})
 
 
 def assert_alike(app: Flask, case: BadRequest) -> None:
@@ -117,17 +123,12 @@ def test_a_failure_is_the_same(app: Flask, monkeypatch: pytest.MonkeyPatch) -> N
             assert_alike(app, case)
 
 
-def test_every_endpoint_of_the_service_is_ahead_by_its_path(app: Flask, shipped: Artifact) -> None:
-    ahead = app.wsgi_app
-    assert isinstance(ahead, Ahead)
+def test_whatever_predicts_is_ahead_by_its_path(app: Flask, shipped: Artifact) -> None:
     version = f"versions/{shipped.version}"
-    assert set(ahead.ways) == {
+    assert set(fronts(app)[0].ways) == {
         "/predict",
-        "/explain",
         "/v1/models/digits:predict",
-        "/v1/models/digits:explain",
         f"/v1/models/digits/{version}:predict",
-        f"/v1/models/digits/{version}:explain",
         "/v2/models/digits/infer",
         f"/v2/models/digits/{version}/infer",
     }
@@ -138,9 +139,7 @@ def test_both_ways_are_counted_alike(shipped: Artifact) -> None:
     counts = []
     for way in (0, 1):
         app = create_app(SETTINGS, Classifier(shipped))
-        ahead = app.wsgi_app
-        assert isinstance(ahead, Ahead)
-        client = Client((ahead, ahead.application)[way])
+        client = Client(fronts(app)[way])
         for path, body, headers in ANSWERED.values():
             client.post(path, data=body, headers=headers)
         client.post("/predict", data=b"", headers=JSON)

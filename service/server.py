@@ -1,0 +1,97 @@
+"""What the connections of one worker share: the application, the clock, the work in hand."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from service.wsgi import Environ, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _typeshed.wsgi import StartResponse
+
+    from service.connection import Connection
+
+# So many requests are answered before others have a turn: the largest network takes 2 ms.
+TOGETHER = 16
+
+# What was counted is written so much later: under load many requests at a time, and before
+# anybody looks.
+WRITE_SECONDS = 0.005
+
+Opened: TypeAlias = Any  # what an application knows of a request that it has opened
+
+
+class Application(Protocol):
+    """A WSGI application that answers some requests together (``service/front.py``)."""
+
+    def __call__(self, environ: Environ, start_response: "StartResponse", /) -> "Iterable[bytes]":
+        """Answer one request (PEP 3333)."""
+
+    def open(self, environ: Environ) -> Opened | None:
+        """Begin with a request; None for one that is only answered by itself."""
+
+    def answer(self, opened: Sequence[Opened]) -> Sequence[Response]:
+        """The responses, in the order of the requests."""
+
+
+@dataclass
+class Server:
+    """What all connections of one worker share."""
+
+    application: Application
+    write_metrics: Callable[[], None]
+    loop: asyncio.AbstractEventLoop
+    pool: ThreadPoolExecutor
+    max_body_bytes: int
+    max_in_flight: int
+    read_timeout: float
+    in_flight: int = 0  # requests in a thread or waiting for one, their bodies in memory
+    connections: "set[Connection]" = field(default_factory=set)
+    draining: bool = False
+    writes_soon: bool = False
+    date: str = ""
+    waiting: list[tuple[Opened, Callable[[Response], None]]] = field(default_factory=list)
+
+    def tick(self) -> None:
+        """Once a second: set the clock of the answers, end what is past its deadline."""
+        self.date = formatdate(usegmt=True)
+        self.write_metrics()
+        for connection in list(self.connections):
+            connection.check_deadline()
+
+    def close_idle(self) -> None:
+        """Close the connections on which nothing is under way."""
+        for connection in list(self.connections):
+            connection.close_if_idle()
+
+    def answered(self) -> None:
+        """Something was counted."""
+        if not self.writes_soon:
+            self.writes_soon = True
+            self.loop.call_later(WRITE_SECONDS, self._write)
+
+    def _write(self) -> None:
+        self.writes_soon = False
+        self.write_metrics()
+
+    def wait(self, opened: Opened, done: Callable[[Response], None]) -> None:
+        """Answer a request together with all that have come by the time the loop has read them.
+
+        Nobody waits for others to come.
+        """
+        if not self.waiting:
+            self.loop.call_soon(self._answer)
+        self.waiting.append((opened, done))
+
+    def _answer(self) -> None:
+        turn, self.waiting = self.waiting[:TOGETHER], self.waiting[TOGETHER:]
+        if self.waiting:
+            self.loop.call_soon(self._answer)
+        responses = self.application.answer([opened for opened, _ in turn])
+        for (_, done), response in zip(turn, responses, strict=True):
+            done(response)
