@@ -14,7 +14,7 @@ UV := .venv/uv/bin/uv pip compile --upgrade --universal --python-version 3.11 \
 PEERS := $(basename $(notdir $(wildcard requirements/peers/*.txt)))
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-browser test-clients test-recipes screenshots check data train reproduce bench \
+.PHONY: help serve test test-browser test-feedback test-clients test-recipes screenshots check data train reproduce bench \
 	bench-service bench-normalizer bench-engine bench-training profile lock clean
 
 help: ## show this list
@@ -37,6 +37,9 @@ test-browser: .venv/test.stamp .venv/browser.stamp ## the page in a browser; nee
 
 screenshots: .venv/test.stamp .venv/browser.stamp ## pictures of the page in build/screenshots; needs chromium
 	$(BIN)/python -m tests.browser.screenshots
+
+test-feedback: .venv/test.stamp ## what is kept, in PostgreSQL; needs its server's programs
+	$(BIN)/python -m pytest -m postgresql tests/feedback
 
 test-clients: .venv/clients/stamp ## tritonclient, kserve and Schemathesis against the running service
 	.venv/clients/bin/python -m pytest tests/e2e/clients
@@ -95,8 +98,8 @@ profile: .venv/test.stamp .venv/profile/stamp ## where a request's time goes, ne
 
 lock: ## choose newer versions for requirements/*.txt
 	$(PYTHON) -m venv .venv/uv && .venv/uv/bin/pip install --quiet uv
-	$(UV) pyproject.toml -o requirements/serve.txt
-	$(UV) --extra train pyproject.toml -o requirements/train.txt
+	$(UV) --extra feedback pyproject.toml -o requirements/serve.txt
+	$(UV) --extra feedback --extra train pyproject.toml -o requirements/train.txt
 	$(UV) --extra test pyproject.toml -o requirements/test.txt
 	$(UV) --extra browser pyproject.toml -o requirements/browser.txt
 	$(UV) --extra clients pyproject.toml -o requirements/clients.txt

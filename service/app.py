@@ -8,7 +8,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from model import Classifier, locate
-from service import description, errors, page, responses, routes
+from service import description, errors, feedback, page, responses, routes
 from service.cors import Cors
 from service.drift import Drift
 from service.exchange import REQUEST, ROUTE, Endpoint, Exchange, Reply, Request
@@ -46,8 +46,12 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     inference, limits = Inference(classifier, metrics, drift.observe), Limits.of(settings)
     readers = native.readers(limits) | v1.readers(artifact, limits) | v2.readers(artifact, limits)
     endpoints = native.endpoints(inference, limits) | v1.endpoints(inference, limits)
+    captures = feedback.captures(settings, metrics)
+    if captures:
+        endpoints |= feedback.endpoints(captures, metrics, keys, limits)
 
     app = responses.App(__name__, static_folder=None)
+    app.extensions["captures"] = captures
     app.extensions["health"] = health = Health(classifier)
     app.extensions["metrics"] = metrics
     app.extensions["drift"] = drift

@@ -60,7 +60,7 @@ def blueprint(settings: Settings) -> Blueprint:
 
 
 def document(settings: Settings) -> dict[str, Any]:
-    """The description as OpenAPI 3.1, with the version and the limits of this server."""
+    """The description as OpenAPI 3.1, with the version, limits and routes of this server."""
     import yaml  # noqa: PLC0415 - 2 MB
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it is built
@@ -68,6 +68,8 @@ def document(settings: Settings) -> dict[str, Any]:
     schemas = described["components"]["schemas"]
     schemas["Batch"]["maxItems"] = schemas["BatchSize"]["maximum"] = settings.max_batch
     described["info"]["version"] = service.__version__
+    if not settings.takes_feedback:
+        del described["paths"]["/feedback"]
     return described
 
 

@@ -17,7 +17,8 @@ URGENT = frozenset({"/livez", "/readyz", "/healthz", "/health", "/metrics"})
 URGENT_BELOW = "/v2/health/"
 
 SLOW_ENDING = "explain"  # /explain, and :explain behind a model: as long as a large batch
-SLOW_BEGINNINGS = ("/openapi.json", "/docs")  # the first one reads the whole description
+# The first one reads the whole description, the last waits for a database.
+SLOW_BEGINNINGS = ("/openapi.json", "/docs", "/feedback")
 
 PICTURE_TYPES = ("image/", "multipart/")
 

@@ -60,6 +60,10 @@ RequestError
 │   ├── MalformedRequest
 │   ├── HeaderTooLarge
 │   └── TargetTooLong
+├── FeedbackError           what an image is said to have been
+│   ├── InvalidFeedback
+│   ├── UnknownPrediction
+│   └── FeedbackUnavailable
 └── RouteError              the address
     ├── NotFound
     ├── UnknownModel
@@ -321,6 +325,22 @@ class HeaderTooLarge(ProtocolError):
 
 class TargetTooLong(ProtocolError):
     """A longer path and query than the limit."""
+
+
+class FeedbackError(RequestError):
+    """What an image is said to have been."""
+
+
+class InvalidFeedback(FeedbackError):
+    """No label, or not of one image."""
+
+
+class UnknownPrediction(FeedbackError):
+    """Nothing is kept of the image."""
+
+
+class FeedbackUnavailable(FeedbackError):
+    """What is kept cannot be reached now."""
 
 
 class RouteError(RequestError):

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import logging
 import re
+import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -113,6 +114,16 @@ class Keys:
                 CHALLENGE,
             )
 
+    def client(self, environ: Mapping[str, Any]) -> str:
+        """What tells the sender of a request from others: a digest of its key, or its address.
+
+        A key that is not valid says nothing: anybody could send another with every request.
+        """
+        for key in _sent(environ):
+            if self._users.holds([key]) or self._administrators.holds([key]):
+                return f"key {_digest(key).hex()}"
+        return f"address {_network(environ['REMOTE_ADDR'])}"
+
     def is_admin(self, environ: Mapping[str, Any]) -> bool:
         """Whether the request of a WSGI environment has a key of administrators."""
         return self._administrators.holds(_sent(environ))
@@ -123,6 +134,13 @@ def _sent(environ: Mapping[str, Any]) -> list[str]:
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     sent = [token.strip()] if scheme.lower() == "bearer" else []
     return [*sent, environ["HTTP_X_API_KEY"]] if "HTTP_X_API_KEY" in environ else sent
+
+
+def _network(address: str) -> str:
+    """An address, of IPv6 the network of 64 bits, which one client has all of (RFC 6177)."""
+    if ":" not in address or address.startswith("::ffff:"):
+        return address
+    return socket.inet_pton(socket.AF_INET6, address.partition("%")[0])[:8].hex()
 
 
 def _digest(key: str) -> bytes:

@@ -106,6 +106,23 @@ class Metrics:
             ["code"],
             registry=registry,
         )
+        self.captures = prometheus_client.Counter(
+            "digits_captures",
+            "Images that were stored for feedback, or dropped",
+            ["result"],
+            registry=registry,
+        )
+        self.feedback = prometheus_client.Counter(
+            "digits_feedback",
+            "Labels that were sent, by what became of them",
+            ["result"],
+            registry=registry,
+        )
+        self.feedback_failures = prometheus_client.Counter(
+            "digits_feedback_database_failures",
+            "Times that the database for feedback could not be used",
+            registry=registry,
+        )
         self.last_inference = Gauge(
             "digits_last_inference_timestamp_seconds",
             "When a request was last predicted, in Unix time",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from flask import Blueprint, Flask, Response, current_app, render_template, request
 
-from service import browser
+from service import browser, feedback
 from service.images import FORMATS
 from service.settings import Settings
 
@@ -19,8 +19,6 @@ POLICY = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
-
-FEEDBACK = "/feedback"
 
 
 def blueprint(settings: Settings) -> Blueprint:
@@ -38,7 +36,7 @@ def blueprint(settings: Settings) -> Blueprint:
                 types=" ".join(FORMATS),
                 max_bytes=settings.max_body_bytes,
                 max_pixels=settings.max_image_pixels,
-                takes_feedback=_has_route(current_app, FEEDBACK),
+                takes_feedback=_has_route(current_app, feedback.ROUTE),
             )
             response = browser.kept(Response(document, content_type="text/html; charset=utf-8"))
         response.vary.add("Accept")

@@ -103,6 +103,13 @@ TABLE: dict[type[errors.RequestError], Problem] = {
     errors.TargetTooLong: Problem(
         Status.REQUEST_URI_TOO_LONG, "target_too_long", "The path is too long"
     ),
+    errors.InvalidFeedback: Problem(BAD_REQUEST, "invalid_feedback", "No such feedback"),
+    errors.UnknownPrediction: Problem(
+        Status.NOT_FOUND, "unknown_prediction", "Nothing is kept of the image"
+    ),
+    errors.FeedbackUnavailable: Problem(
+        Status.SERVICE_UNAVAILABLE, "feedback_unavailable", "No feedback is taken now"
+    ),
     errors.NotFound: Problem(Status.NOT_FOUND, "not_found", "Nothing is here"),
     errors.UnknownModel: Problem(Status.NOT_FOUND, "unknown_model", "No model of this name"),
     errors.UnknownModelVersion: Problem(

@@ -35,6 +35,10 @@ ORIGIN = re.compile(
 )
 ANY_ORIGIN = "*"
 
+ON = "on"
+
+DATABASES = ("postgresql://", "postgres://")  # how an address of one begins
+
 Words: TypeAlias = tuple[str, ...] | None
 
 
@@ -81,6 +85,16 @@ class Settings:
     admin_token: str | None = _secret("key of administrators")
     admin_token_file: Path | None = _setting(None, "file of such keys, one a line")
     cors_origins: Words = _setting(None, "origins whose pages may ask, or * for all")
+    feedback: str | None = _setting(
+        None, "on, or the SQLite file, NAME.db, that images, answers and labels are kept in"
+    )
+    feedback_url: str | None = _secret("PostgreSQL database that they are kept in instead")
+    feedback_percent: int = _setting(100, "how many of 100 requests are kept", 1, 100)
+    feedback_queue: int = _setting(
+        4_096, "most images of a worker that wait to be written", 1, 2**20
+    )
+    feedback_max_rows: int = _setting(100_000, "most images that are kept", 1, 10**9)
+    feedback_max_days: int = _setting(30, "days after which they are removed", 1, 36_500)
 
     def __post_init__(self) -> None:
         if self.log_level not in LOG_LEVELS:
@@ -93,6 +107,12 @@ class Settings:
             check_keys("DIGITS_ADMIN_TOKEN", [self.admin_token])
         if self.cors_origins is not None:
             _check_origins(self.cors_origins)
+        _check_feedback(self.feedback, self.feedback_url)
+
+    @property
+    def takes_feedback(self) -> bool:
+        """Whether what is answered is kept, to be labelled."""
+        return self.feedback is not None or self.feedback_url is not None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -130,6 +150,20 @@ def check_keys(where: str, keys: Sequence[str]) -> None:
     for number, key in enumerate(keys, 1):
         if not KEY.fullmatch(key):
             raise SettingsError(f"{where}: key {number} is none; a key has {KEY_RULE}")
+
+
+def _check_feedback(feedback: str | None, url: str | None) -> None:
+    """What could be meant to switch it off does not make a file of that name."""
+    if feedback is not None and feedback != ON and not feedback.endswith(".db"):
+        raise SettingsError(
+            f"DIGITS_FEEDBACK is {feedback!r}; set {ON}, or a file whose name ends in .db"
+        )
+    if url is not None and feedback not in (None, ON):
+        raise SettingsError("DIGITS_FEEDBACK is a file and DIGITS_FEEDBACK_URL is set; set one")
+    if url is not None and not url.startswith(DATABASES):
+        raise SettingsError(
+            "DIGITS_FEEDBACK_URL is of no known database; set postgresql://USER@HOST/NAME"
+        )
 
 
 def _check_origins(origins: Sequence[str]) -> None:

@@ -7,8 +7,11 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model import artifact as artifacts
 from model.artifact import Artifact
@@ -36,6 +39,9 @@ from training.renewal import renewed
 from training.run_folder import RunFolder
 from training.streams import Stream, generator
 from training.teachers import teachers
+
+if TYPE_CHECKING:
+    from training.feedback import Kept
 
 STORE = Path("build/store")
 RUNS = Path("build/runs")
@@ -150,6 +156,8 @@ def _parser() -> argparse.ArgumentParser:
     csv.add_argument("--seed", type=_count, default=1, help="of the choice (default: 1)")
     csv.set_defaults(run=_rows)
 
+    _add_feedback(commands.add_parser("feedback", help="what a service has kept, and its labels"))
+
     data = commands.add_parser("data", help="fetch MNIST and its writers from public mirrors")
     data.add_argument(
         "--folder",
@@ -174,6 +182,39 @@ def _parser() -> argparse.ArgumentParser:
             "--data", type=Path, help="MNIST's folder (default: DIGITS_DATA, else data/)"
         )
     return parser
+
+
+def _add_feedback(feedback: argparse.ArgumentParser) -> None:
+    actions = feedback.add_subparsers(required=True, metavar="ACTION")
+
+    export = actions.add_parser("export", help="write it as an .npz to train and to judge on")
+    export.add_argument("--out", type=Path, required=True, help="the .npz")
+    export.add_argument("--since", type=_moment, help="leave out what was answered before")
+    export.add_argument("--labelled-only", action="store_true", help="leave out all else")
+    export.set_defaults(run=_feedback_export)
+
+    purge = actions.add_parser("purge", help="remove it from the database")
+    which = purge.add_mutually_exclusive_group(required=True)
+    which.add_argument("--before", type=_moment, help="what was answered before")
+    which.add_argument("--client", help="what one client sent, by its name in an export")
+    which.add_argument("--all", action="store_true", help="all of it")
+    purge.set_defaults(run=_feedback_purge)
+
+    for action in (export, purge):
+        place = action.add_mutually_exclusive_group()
+        place.add_argument("--file", type=Path, help="the SQLite file")
+        place.add_argument("--url", help="the PostgreSQL database (default: DIGITS_FEEDBACK_URL)")
+
+
+def _moment(text: str) -> float:
+    """Unix time of a date, or of a date and time, in UTC where it says no zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no date; write it as in 2026-01-31 or 2026-01-31T12:00"
+        ) from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _count(text: str) -> int:
@@ -300,6 +341,34 @@ def _rows(arguments: argparse.Namespace) -> None:
 
 def _data(arguments: argparse.Namespace) -> None:
     fetch(arguments.folder, arguments.mirror or MIRRORS)
+
+
+def _feedback_export(arguments: argparse.Namespace) -> None:
+    with closing(_kept(arguments)) as kept:
+        chosen = kept.read(arguments.since, labelled_only=arguments.labelled_only)
+    chosen.write(arguments.out)
+    labelled = int((chosen.labels >= 0).sum())
+    print(f"{arguments.out}\n{len(chosen.labels)} images, {labelled} of them labelled")
+
+
+def _feedback_purge(arguments: argparse.Namespace) -> None:
+    with closing(_kept(arguments)) as kept:
+        print(f"{kept.purge(before=arguments.before, client=arguments.client)} images removed")
+
+
+def _kept(arguments: argparse.Namespace) -> "Kept":
+    try:
+        from training import feedback  # noqa: PLC0415 - takes SQLAlchemy, and nothing else does
+    except ModuleNotFoundError as missing:
+        raise TrainingError(
+            f'{missing.name} is not installed; install it: pip install "digits[feedback]"'
+        ) from None
+    if arguments.file is not None:
+        return feedback.Kept.in_file(arguments.file)
+    url = arguments.url or os.environ.get("DIGITS_FEEDBACK_URL")
+    if not url:
+        raise TrainingError("there is no database to read; say --file or --url")
+    return feedback.Kept.at(url)
 
 
 def _mnist(arguments: argparse.Namespace) -> dataset.Mnist:

@@ -31,6 +31,17 @@ RUN_ELSEWHERE = {
     "make train RECIPE=flagship": ("tests/recipes/test_champion.py", "make train RECIPE=flagship"),
     "make train RECIPE=mlp": ("tests/recipes/test_mlp.py", "make train RECIPE=mlp"),
     "DIGITS_MODEL=build/store/digits-1.npz make serve": ("tests/recipes/test_mlp.py", "model=path"),
+    "curl -s localhost:8000/feedback --json "
+    '\'{"request_id": "4a33c57f3d434aa990205df7569479c4", "label": 7}\'': (
+        "tests/service/test_feedback.py",
+        '"replaced": replaced',
+    ),
+    "python -m training feedback export --file digits-feedback.db --out build/feedback.npz "
+    "--since 2026-01-31 --labelled-only": ("tests/feedback/test_export.py", '"export"'),
+    "python -m training feedback purge --url postgresql://digits@db/digits --before 2026-01-31": (
+        "tests/feedback/test_export.py",
+        '"purge"',
+    ),
     "docker build -t digits .": (".ci/run", "\n    docker build -t digits ."),
     "docker run --rm -p 8000:8000 --read-only --tmpfs /tmp digits": (".ci/run", "\n    docker run"),
 }

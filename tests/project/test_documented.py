@@ -13,6 +13,7 @@ from service.drift import Drift
 from service.metrics import Metrics
 from service.settings import PREFIX, Settings
 from tests.helpers import ROOT
+from tests.project.test_openapi import EVERYTHING
 
 
 def first_column(readme: Path, heading: str) -> list[str]:
@@ -45,7 +46,8 @@ def test_every_error_is_in_the_table_with_its_status() -> None:
 
 
 def test_every_route_is_in_the_table() -> None:
-    app = create_app(Settings(), Classifier.load(locate()))
+    app = create_app(EVERYTHING, Classifier.load(locate()))
+    app.extensions["captures"].close()
     documented = {path for row in service_table("Routes") for path in [row.split()[1]]}
     assert documented == {rule.rule for rule in app.url_map.iter_rules()}
 

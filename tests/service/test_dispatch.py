@@ -138,6 +138,7 @@ def test_what_may_be_a_picture_is_answered_by_a_thread(
         "of version 1": "/v1/models/digits:explain",
         "the description": "/openapi.json",
         "the reference": "/docs",
+        "feedback": "/feedback",
     },
 )
 def test_what_takes_long_is_answered_by_a_thread(target: str) -> None:

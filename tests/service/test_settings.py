@@ -29,6 +29,10 @@ def test_an_empty_value_counts_as_not_set() -> None:
         ("DIGITS_API_KEYS", f" {KEY} ,, {KEY}2", "api_keys", (KEY, f"{KEY}2")),
         ("DIGITS_API_KEYS_FILE", "/run/keys", "api_keys_file", Path("/run/keys")),
         ("DIGITS_ADMIN_TOKEN", KEY, "admin_token", KEY),
+        ("DIGITS_FEEDBACK", "on", "feedback", "on"),
+        ("DIGITS_FEEDBACK", "/a/b.db", "feedback", "/a/b.db"),
+        ("DIGITS_FEEDBACK_URL", "postgresql://u:p@h/n", "feedback_url", "postgresql://u:p@h/n"),
+        ("DIGITS_FEEDBACK_PERCENT", "7", "feedback_percent", 7),
         ("DIGITS_CORS_ORIGINS", "*", "cors_origins", ("*",)),
         (
             "DIGITS_CORS_ORIGINS",
@@ -56,6 +60,12 @@ def test_a_setting_is_read_with_its_type(name: str, text: str, field: str, value
         ("DIGITS_WROKERS", "2"),
         ("DIGITS_MAX_IN_FLIGHT", "0"),
         ("DIGITS_ACCESS_LOG", "yes"),
+        ("DIGITS_FEEDBACK", "off"),
+        ("DIGITS_FEEDBACK", "0"),
+        ("DIGITS_FEEDBACK", "1"),
+        ("DIGITS_FEEDBACK_URL", "mysql://127.0.0.1/digits"),
+        ("DIGITS_FEEDBACK_PERCENT", "0"),
+        ("DIGITS_FEEDBACK_PERCENT", "101"),
         ("DIGITS_CORS_ORIGINS", ","),
         ("DIGITS_CORS_ORIGINS", "*,https://a.example"),
         ("DIGITS_CORS_ORIGINS", "a.example"),
@@ -83,6 +93,22 @@ def test_a_key_that_is_none_is_refused_and_not_shown(name: str, text: str) -> No
 def test_no_key_is_shown_with_the_settings() -> None:
     settings = Settings.from_env({"DIGITS_API_KEYS": KEY, "DIGITS_ADMIN_TOKEN": KEY})
     assert KEY not in repr(settings)
+
+
+def test_no_password_of_a_database_is_shown() -> None:
+    for url in ("postgresql://u:k3y@h/n", "mysql://u:k3y@h/n"):
+        try:
+            shown = repr(Settings.from_env({"DIGITS_FEEDBACK_URL": url}))
+        except SettingsError as error:
+            shown = str(error)
+        assert "k3y" not in shown
+
+
+def test_a_file_and_a_database_together_are_refused() -> None:
+    url = {"DIGITS_FEEDBACK_URL": "postgresql://127.0.0.1/digits"}
+    assert Settings.from_env({**url, "DIGITS_FEEDBACK": "on"}).takes_feedback
+    with pytest.raises(SettingsError, match="DIGITS_FEEDBACK"):
+        Settings.from_env({**url, "DIGITS_FEEDBACK": "/a/b.db"})
 
 
 def test_the_training_packages_variable_is_no_mistake() -> None:
