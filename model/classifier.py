@@ -66,6 +66,10 @@ class Seen(NamedTuple):
     frames: list[Frame]
     energies: list[float]
 
+    def part(self, start: int, end: int) -> "Seen":
+        """Some of the images."""
+        return Seen(*[column[start:end] for column in self])
+
 
 class Classifier:
     """One model, ready: ``Classifier.load(path).classify(images)``."""

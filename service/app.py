@@ -14,7 +14,7 @@ from service.drift import Drift
 from service.exchange import REQUEST, ROUTE, Endpoint, Exchange, Reply, Request
 from service.front import Front, ways
 from service.health import Health
-from service.inference import Inference, Reader
+from service.inference import Inference, Reader, Watch
 from service.keys import Keys
 from service.limits import Limits
 from service.logs import AccessLog
@@ -43,10 +43,13 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     )
     drift = Drift(artifact, settings.drift_window)
     metrics.tell(drift)
-    inference, limits = Inference(classifier, metrics, drift.observe), Limits.of(settings)
+    watchers: list[Watch] = [drift.watch]
+    captures = feedback.captures(settings, metrics)
+    if captures:
+        watchers.append(feedback.keeper(captures, keys))
+    inference, limits = Inference(classifier, metrics, watchers), Limits.of(settings)
     readers = native.readers(limits) | v1.readers(artifact, limits) | v2.readers(artifact, limits)
     endpoints = native.endpoints(inference, limits) | v1.endpoints(inference, limits)
-    captures = feedback.captures(settings, metrics)
     if captures:
         endpoints |= feedback.endpoints(captures, metrics, keys, limits)
 
@@ -75,7 +78,7 @@ def _predicting(inference: Inference, reader: Reader) -> Callable[..., Response]
     """What predicts an answer to what ``reader`` reads, as Flask calls it."""
 
     def predict(request: Request, **parameters: str) -> Reply:
-        return inference.answer(lambda: reader(request, **parameters))
+        return inference.answer(request, lambda: reader(request, **parameters))
 
     return _view(predict)
 

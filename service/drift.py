@@ -15,9 +15,11 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
 from model import Artifact
+from model.classifier import Seen
 from model.frame import Frame
 from model.reference import MINIMUM_SAMPLES, Counts, Served, histograms, samples
 from service import drift_report, slices
+from service.exchange import Request
 from service.settings import DRIFT_FILE
 
 Batch: TypeAlias = tuple[Sequence[Frame], Sequence[int], Sequence[float], Sequence[float]]
@@ -49,6 +51,12 @@ class Drift:
         self._written: slices.Slices = self._slices
         self._file: Path | None = None
         self._fault = ""
+
+    def watch(self, _request: Request, _artifact: Artifact, seen: Seen) -> None:
+        """What was answered to one request."""
+        digits = [one.digit for one in seen.predictions]
+        confidences = [one.confidence for one in seen.predictions]
+        self.observe(seen.frames, digits, confidences, seen.energies)
 
     def observe(
         self,

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from model import Artifact
 from model.architecture import CLASSES
+from model.classifier import Seen
 from service import errors
 from service.answers import JSON
 from service.captures import Captures, DatabaseDown, Found, Label
 from service.correlation import REQUEST_ID
 from service.documents import kind, parse_object, printable
 from service.exchange import Endpoint, Reply, Request
+from service.inference import Watch
 from service.keys import Keys
 from service.limits import Limits, receive
 from service.metrics import Metrics
@@ -85,6 +88,17 @@ def _tables(settings: Settings) -> "Tables":
     if not file.parent.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
         raise SettingsError(f"DIGITS_FEEDBACK: {file} cannot be written; set a file that can be")
     return database.Tables(database.sqlite(file), limits)
+
+
+def keeper(captures: Captures, keys: Keys) -> Watch:
+    """What keeps the answers."""
+
+    def keep(request: Request, artifact: Artifact, seen: Seen) -> None:
+        frames = [frame.pixels for frame in seen.frames]
+        client = keys.client(request.environ)
+        captures.keep(request.id, artifact.version, frames, seen.predictions, client)
+
+    return keep
 
 
 def endpoints(

@@ -68,7 +68,7 @@ class Front:
         route, reader = way
         try:
             self.exchange.admit(request)
-            return Opened(request, route, self.inference.ask(partial(reader, request)))
+            return Opened(request, route, self.inference.ask(request, partial(reader, request)))
         except Exception as error:  # noqa: BLE001 - whoever is at fault, there is an answer
             return Opened(request, route, self.exchange.excuse(request, error))
 

@@ -1,16 +1,16 @@
 """The request pipeline, free of any web framework: read, classify, write."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 from model import Artifact, Classifier, Explanation, Prediction
-from model.frame import Frame, Manner
-from service.batches import Batch, Images, check_frames, only
+from model.classifier import Seen
+from model.frame import Manner
+from service.batches import Batch, check_frames, only
 from service.errors import RouteError
-from service.exchange import Reply
+from service.exchange import Reply, Request
 from service.metrics import Metrics
 
 
@@ -31,37 +31,33 @@ Reader: TypeAlias = Callable[..., Question]
 
 
 class Asked(NamedTuple):
-    """A question, and the seconds that it took to read it."""
+    """A question, the request that it came with, and the seconds that it took to read it."""
 
     question: Question
+    request: Request
     seconds: float
 
 
-# Who is shown all that was predicted: frames, digits, confidences and energies, one of each.
-Watch: TypeAlias = Callable[
-    [Sequence[Frame], Sequence[int], Sequence[float], Sequence[float]], None
-]
+# Who is shown what was answered to a request, and by which model.
+Watch: TypeAlias = Callable[[Request, Artifact, Seen], None]
 
 
 @dataclass(frozen=True)
 class Inference:
-    """The one way of every request, in whatever dialect, through one classifier.
-
-    watch: not shown what was explained.
-    """
+    """The one way of every request, in whatever dialect, through one classifier."""
 
     classifier: Classifier
     metrics: Metrics
-    watch: Watch | None = None
+    watchers: Sequence[Watch] = ()
 
-    def answer(self, read: Callable[[], Question]) -> Reply:
+    def answer(self, request: Request, read: Callable[[], Question]) -> Reply:
         """The reply to what ``read`` returns; raises what it raises, and NotAFrame."""
-        [reply] = self.answer_together([self.ask(read)])
+        [reply] = self.answer_together([self.ask(request, read)])
         if isinstance(reply, Exception):
             raise reply
         return reply
 
-    def ask(self, read: Callable[[], Question]) -> Asked:
+    def ask(self, request: Request, read: Callable[[], Question]) -> Asked:
         """Read a question; raises what ``read`` raises, and NotAFrame."""
         began = time.perf_counter()
         try:
@@ -73,7 +69,7 @@ class Inference:
         except Exception:
             self.metrics.count_failure(time.perf_counter() - began)
             raise
-        return Asked(question, time.perf_counter() - began)
+        return Asked(question, request, time.perf_counter() - began)
 
     def answer_together(self, asked: Sequence[Asked]) -> list[Reply | Exception]:
         """The replies to questions that came at the same time, in their order.
@@ -83,50 +79,46 @@ class Inference:
         """
         began = time.perf_counter()
         try:
-            predictions = self._classify([question for question, _ in asked])
+            seen = self._look([one.question for one in asked])
         except Exception as error:  # noqa: BLE001 - it is handed on
             failure = error
         else:
             seconds = time.perf_counter() - began
-            told = zip(asked, predictions, strict=True)
-            return [self._write(one, said, seconds) for one, said in told]
+            told = zip(asked, seen, strict=True)
+            return [self._write(one, its_own, seconds) for one, its_own in told]
         if len(asked) > 1:
             return [reply for one in asked for reply in self.answer_together([one])]
         self.metrics.count_failure(asked[0].seconds + time.perf_counter() - began)
         return [failure]
 
-    def _classify(self, questions: Sequence[Question]) -> list[list[Prediction]]:
-        """What is said about the images of each; those that are normalized alike go together."""
+    def _look(self, questions: Sequence[Question]) -> list[Seen]:
+        """What is seen in the images of each; those that are normalized alike go together."""
         if len(questions) == 1:
             [(batch, manner, _)] = questions
-            return [self._look(batch.images, manner)]
-        said = dict[Manner, Iterator[Prediction]]()
+            return [self.classifier.look(batch.images, manner)]
+        seen, ends = dict[Manner, Seen](), dict[Manner, int]()
         for manner in {question.manner for question in questions}:
             batches = [question.batch.images for question in questions if question.manner == manner]
             images = [image for batch in batches for image in batch]
-            said[manner] = iter(self._look(images, manner))
-        return [list(islice(said[manner], len(batch.images))) for batch, manner, _ in questions]
+            seen[manner], ends[manner] = self.classifier.look(images, manner), 0
+        parts = []
+        for batch, manner, _ in questions:
+            start, ends[manner] = ends[manner], ends[manner] + len(batch.images)
+            parts.append(seen[manner].part(start, ends[manner]))
+        return parts
 
-    def _look(self, images: Images, manner: Manner) -> list[Prediction]:
-        seen = self.classifier.look(images, manner)
-        if self.watch:
-            digits = [one.digit for one in seen.predictions]
-            confidences = [one.confidence for one in seen.predictions]
-            self.watch(seen.frames, digits, confidences, seen.energies)
-        return seen.predictions
-
-    def _write(
-        self, asked: Asked, predictions: Sequence[Prediction], seconds: float
-    ) -> Reply | Exception:
-        began = time.perf_counter()
+    def _write(self, asked: Asked, seen: Seen, seconds: float) -> Reply | Exception:
+        began, artifact = time.perf_counter(), self.classifier.artifact
         try:
-            reply = asked.question.write(self.classifier.artifact, predictions)
+            reply = asked.question.write(artifact, seen.predictions)
         except Exception as error:  # noqa: BLE001 - it is handed on
             taken = asked.seconds + seconds + time.perf_counter() - began
             self.metrics.count_failure(taken)
             return error
         encoding = time.perf_counter() - began
-        self.metrics.count_answer(predictions, asked.seconds, seconds, encoding)
+        self.metrics.count_answer(seen.predictions, asked.seconds, seconds, encoding)
+        for watch in self.watchers:
+            watch(asked.request, artifact, seen)
         return reply
 
     def explain(self, batch: Batch, manner: Manner = "auto") -> Explanation:

@@ -3,9 +3,10 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -13,13 +14,21 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from model import Artifact, Classifier, Prediction
+from model.classifier import Seen
 from service.app import create_app
+from service.batches import Batch
 from service.captures import Captures, DatabaseDown
+from service.exchange import Reply, Request
+from service.inference import Inference, Question
 from service.keys import Keys
+from service.metrics import Metrics
 from service.settings import Settings
 from tests.helpers import ROOT, environment, table
 from tests.service.cases_access import ADMIN_KEY, KEY, OTHER_KEY
 from tests.service.test_metrics import samples
+
+if TYPE_CHECKING:
+    from model.frame import Manner
 
 PREDICTION = Prediction(3, 0.75, (0.1,) * 10, None, ())
 
@@ -266,3 +275,84 @@ def test_these_are_two_clients(first: str, second: str) -> None:
 
 def test_a_client_is_not_called_by_its_key() -> None:
     assert KEY not in client_of(KEYS, X_API_KEY=KEY)
+
+
+FRAME = np.eye(28, dtype=np.uint8) * 255
+
+DIALECTS = {
+    "native": ("/predict", {"pixels": FRAME.tolist()}),
+    "KServe v1": ("/v1/models/digits:predict", {"instances": [FRAME.tolist()]}),
+    "the Open Inference Protocol": (
+        "/v2/models/digits/infer",
+        {
+            "inputs": [
+                {
+                    "name": "image",
+                    "datatype": "UINT8",
+                    "shape": [1, 28, 28],
+                    "data": FRAME.ravel().tolist(),
+                }
+            ]
+        },
+    ),
+}
+
+
+@table("path, body", DIALECTS)
+def test_an_image_is_kept_in_whatever_dialect_it_came(
+    taking: Flask, client: FlaskClient, path: str, body: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Any] = []
+    captures = taking.extensions["captures"]
+    monkeypatch.setattr(captures, "keep", lambda *capture: kept.append(capture))
+    answer = client.post(path, json=body, headers={"X-Request-ID": "of-the-client"})
+    assert answer.status_code == 200
+    [(request_id, version, frames, predictions, sender)] = kept
+    artifact = taking.extensions["health"].classifier.artifact
+    assert (request_id, version, sender) == ("of-the-client", artifact.version, "address 127.0.0.1")
+    np.testing.assert_array_equal(np.asarray(frames), [FRAME])
+    [prediction] = predictions
+    assert 0 <= prediction.digit <= 9
+
+
+def test_each_image_of_a_batch_is_kept(client: FlaskClient) -> None:
+    said = {"instances": [FRAME.tolist(), FRAME[::-1].tolist()]}
+    request_id = client.post("/predict", json=said).get_json()["request_id"]
+    noted = {"request_id": request_id, "label": 1, "index": 1}
+    assert client.post("/feedback", json=noted).get_json()["noted"] == noted
+
+
+def test_of_requests_that_came_together_each_is_kept_with_its_own_frames(
+    shipped: Artifact,
+) -> None:
+    kept = {}
+
+    def keep(request: Request, _artifact: Artifact, seen: Seen) -> None:
+        frames = np.stack([frame.pixels for frame in seen.frames])
+        kept[request.id] = (frames, len(seen.predictions), len(seen.energies))
+
+    inference = Inference(Classifier(shipped), Metrics(), [keep])
+    manners: list[Manner] = ["auto", "never", "auto", "never"]
+    images = [[FRAME], [FRAME // 2, FRAME // 3], [FRAME[::-1].copy()], [FRAME // 4]]
+    asked = [
+        inference.ask(
+            Request({}, str(number), 0.0), partial(Question, Batch(some, "x"), manner, answer)
+        )
+        for number, (some, manner) in enumerate(zip(images, manners, strict=True))
+    ]
+    inference.answer_together(asked)
+    for number, some in enumerate(images):
+        frames, *said = kept[str(number)]
+        np.testing.assert_array_equal(frames, some)
+        assert said == [len(some)] * 2
+
+
+def answer(_artifact: Artifact, _predictions: Sequence[Prediction]) -> Reply:
+    return Reply(b"")
+
+
+def test_an_explanation_is_not_kept(client: FlaskClient) -> None:
+    said = {"pixels": FRAME.tolist()}
+    request_id = client.post("/explain", json=said).get_json()["request_id"]
+    noted = {"request_id": request_id, "label": 1}
+    assert client.post("/feedback", json=noted).status_code == 404
