@@ -20,7 +20,10 @@ from training import (
     comparison,
     dataset,
     drawings,
+    feedback,
+    gate,
     judging,
+    promotion,
     reproduction,
     robustness,
     rows,
@@ -30,9 +33,13 @@ from training.config import MNIST, Recipe, load_recipe, recipe_names
 from training.errors import TrainingError
 from training.evaluation import evaluate_test
 from training.examination import examine
+from training.feedback import Limits
 from training.fetch import MIRRORS, fetch
+from training.gate import Verdict
 from training.release import build
 from training.renewal import renewed
+from training.retraining import STARTS, Retraining, folder_of, not_learned, recipe_of, retrained
+from training.rows import Digits
 from training.run_folder import RunFolder
 from training.streams import Stream, generator
 from training.teachers import teachers
@@ -40,14 +47,19 @@ from training.teachers import teachers
 STORE = Path("build/store")
 RUNS = Path("build/runs")
 
+RETRAINING, LIMITS = Retraining(), Limits()
+
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status, 1 when it could not be done."""
+    """Run one command; returns the exit status, 1 when it could not be done.
+
+    ``retrain`` and ``gate`` say their verdict by it (``promotion.EXITS``).
+    """
     arguments = _parser().parse_args(argv)
     try:
-        arguments.run(arguments)
+        status: int | None = arguments.run(arguments)
     except (TrainingError, ModelError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -57,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as stop:
         print("; ".join(["stopped", *stop.args]), file=sys.stderr)
         return INTERRUPTED
-    return 0
+    return status or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -130,6 +142,61 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("second", type=Path)
     compare.set_defaults(run=_compare)
 
+    again = commands.add_parser(
+        "retrain", help="teach the champion what people have sent, and judge what comes of it"
+    )
+    again.add_argument("new", type=Path, help="an .npz, a CSV, or a folder of images by class")
+    again.add_argument(
+        "--champion", type=Path, help="whom to teach and to beat (default: the store's, else ours)"
+    )
+    again.add_argument(
+        "--store", type=Path, default=STORE, help=f"where to publish (default: {STORE})"
+    )
+    again.add_argument(
+        "--start",
+        choices=STARTS,
+        default=RETRAINING.start,
+        help="with the champion's parameters, or by its recipe anew (default: %(default)s)",
+    )
+    again.add_argument(
+        "--client-images",
+        type=_count,
+        default=LIMITS.client_images,
+        help="most images one client may contribute (default: %(default)s)",
+    )
+    again.add_argument(
+        "--client-share",
+        type=_share,
+        default=LIMITS.client_share,
+        help="most of all new images one client may contribute, 0-1 (default: %(default)s)",
+    )
+    again.add_argument(
+        "--held-out",
+        type=_share,
+        default=LIMITS.held_out,
+        help="share of the clients that judge and do not teach, 0-1 (default: %(default)s)",
+    )
+    again.add_argument(
+        "--resume", action="store_true", help="go on from the last checkpoint, if there is one"
+    )
+    again.add_argument(
+        "--promote", action="store_true", help="where that is the verdict, move the store's alias"
+    )
+    again.set_defaults(run=_retrain)
+
+    gating = commands.add_parser("gate", help="judge one artifact as another's successor")
+    gating.add_argument("candidate", type=Path)
+    gating.add_argument("--champion", type=Path, required=True, help="the artifact to be succeeded")
+    gating.add_argument(
+        "--new",
+        type=Path,
+        help="new images as for retrain, of which those count it has not learned",
+    )
+    gating.add_argument(
+        "--report", type=Path, metavar="FOLDER", help="where gate.html, .txt and .json go"
+    )
+    gating.set_defaults(run=_gate)
+
     reproduce = commands.add_parser("reproduce", help="run the published recipes, and compare")
     reproduce.add_argument("recipes", nargs="*", help="only these (default: all)")
     reproduce.add_argument("--seeds", type=_count, default=5, help="runs of each (default: 5)")
@@ -169,7 +236,13 @@ def _parser() -> argparse.ArgumentParser:
             default=judging.STRANGERS,
             help=f"images of each kind that is not one digit (default: {judging.STRANGERS})",
         )
-    for command in (train, evaluation, release, compare, reproduce, csv):
+    for command in (again, gating):
+        command.add_argument(
+            "--without-drawings",
+            action="store_true",
+            help="judge without the drawings, where there are none",
+        )
+    for command in (train, evaluation, release, compare, again, gating, reproduce, csv):
         command.add_argument(
             "--data", type=Path, help="MNIST's folder (default: DIGITS_DATA, else data/)"
         )
@@ -180,6 +253,16 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
     return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share above 0, at most 1")
+    return share
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -281,6 +364,56 @@ def _compare(arguments: argparse.Namespace) -> None:
     first, second = artifacts.read(arguments.first), artifacts.read(arguments.second)
     result = comparison.compare(first, second, _mnist(arguments).test)
     print(comparison.to_text(result, str(arguments.first), str(arguments.second)))
+
+
+def _retrain(arguments: argparse.Namespace) -> int:
+    store = Store(arguments.store)
+    store.create()  # before the work, not after it
+    champion, was = promotion.champion_of(store)
+    if arguments.champion:
+        champion = artifacts.read(arguments.champion)
+    limits = Limits(arguments.client_images, arguments.client_share, arguments.held_out)
+    config = Retraining(start=arguments.start, limits=limits)
+    drawn, data, sent = _drawn(arguments), _mnist(arguments), feedback.read(arguments.new)
+    folder = folder_of(recipe_of(champion, config), RUNS)
+    try:
+        candidate, screening = retrained(
+            champion, data, sent, config, RUNS, announce=_announce, resume=arguments.resume
+        )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("nothing was published", *_resumable(folder)) from None
+    judged = promotion.judged(champion, candidate, data, drawn, new=screening.held_out)
+    verdict = judged.judgement.verdict
+    report = promotion.write_reports(folder.path, judged, screening.to_json())
+    if verdict is Verdict.REJECT:
+        path = folder.path / "rejected.npz"
+        artifacts.write(path, judged.candidate)
+    else:
+        path = store.add(judged.candidate)
+    folder.checkpoint.unlink(missing_ok=True)
+    print(screening.to_text(), gate.to_text(judged.judgement), path, report, sep="\n\n")
+    if verdict is Verdict.PROMOTE and arguments.promote:
+        print(f"the champion is version {promotion.promote(store, path, champion, was)} now")
+    return promotion.EXITS[verdict]
+
+
+def _gate(arguments: argparse.Namespace) -> int:
+    candidate, champion = artifacts.read(arguments.candidate), artifacts.read(arguments.champion)
+    drawn, data = _drawn(arguments), _mnist(arguments)
+    new = None
+    if arguments.new:
+        new = not_learned(candidate, data, feedback.read(arguments.new))
+    judged = promotion.judged(champion, candidate, data, drawn, new=new)
+    print(gate.to_text(judged.judgement))
+    if arguments.report:
+        print(promotion.write_reports(arguments.report, judged, {}))
+    return promotion.EXITS[judged.judgement.verdict]
+
+
+def _drawn(arguments: argparse.Namespace) -> Digits | None:
+    if arguments.without_drawings:
+        return None
+    return drawings.read_drawings(drawings.find_drawings())
 
 
 def _reproduce(arguments: argparse.Namespace) -> None:
