@@ -20,34 +20,24 @@ from training import (
     comparison,
     dataset,
     drawings,
-    feedback,
-    gate,
     judging,
-    promotion,
     reproduction,
     robustness,
     rows,
     scene_judging,
+    succession,
 )
+from training.arguments import RUNS, STORE, announce, count, mnist, resumable
 from training.config import MNIST, Recipe, load_recipe, recipe_names
 from training.errors import TrainingError
 from training.evaluation import evaluate_test
 from training.examination import examine
-from training.feedback import Limits
 from training.fetch import MIRRORS, fetch
-from training.gate import Verdict
 from training.release import build
 from training.renewal import renewed
-from training.retraining import STARTS, Retraining, folder_of, not_learned, recipe_of, retrained
-from training.rows import Digits
 from training.run_folder import RunFolder
 from training.streams import Stream, generator
 from training.teachers import teachers
-
-STORE = Path("build/store")
-RUNS = Path("build/runs")
-
-RETRAINING, LIMITS = Retraining(), Limits()
 
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 
@@ -55,7 +45,7 @@ INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status, 1 when it could not be done.
 
-    ``retrain`` and ``gate`` say their verdict by it (``promotion.EXITS``).
+    ``retrain`` and ``gate`` say their verdict by it (``succession.EXITS``).
     """
     arguments = _parser().parse_args(argv)
     try:
@@ -108,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     instead.add_argument("--drawings", action="store_true", help="on digits drawn with a mouse")
     instead.add_argument(
         "--scenes",
-        type=_count,
+        type=count,
         nargs="?",
         const=judging.SCENES,
         metavar="N",
@@ -142,67 +132,14 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("second", type=Path)
     compare.set_defaults(run=_compare)
 
-    again = commands.add_parser(
-        "retrain", help="teach the champion what people have sent, and judge what comes of it"
-    )
-    again.add_argument("new", type=Path, help="an .npz, a CSV, or a folder of images by class")
-    again.add_argument(
-        "--champion", type=Path, help="whom to teach and to beat (default: the store's, else ours)"
-    )
-    again.add_argument(
-        "--store", type=Path, default=STORE, help=f"where to publish (default: {STORE})"
-    )
-    again.add_argument(
-        "--start",
-        choices=STARTS,
-        default=RETRAINING.start,
-        help="with the champion's parameters, or by its recipe anew (default: %(default)s)",
-    )
-    again.add_argument(
-        "--client-images",
-        type=_count,
-        default=LIMITS.client_images,
-        help="most images one client may contribute (default: %(default)s)",
-    )
-    again.add_argument(
-        "--client-share",
-        type=_share,
-        default=LIMITS.client_share,
-        help="most of all new images one client may contribute, 0-1 (default: %(default)s)",
-    )
-    again.add_argument(
-        "--held-out",
-        type=_share,
-        default=LIMITS.held_out,
-        help="share of the clients that judge and do not teach, 0-1 (default: %(default)s)",
-    )
-    again.add_argument(
-        "--resume", action="store_true", help="go on from the last checkpoint, if there is one"
-    )
-    again.add_argument(
-        "--promote", action="store_true", help="where that is the verdict, move the store's alias"
-    )
-    again.set_defaults(run=_retrain)
-
-    gating = commands.add_parser("gate", help="judge one artifact as another's successor")
-    gating.add_argument("candidate", type=Path)
-    gating.add_argument("--champion", type=Path, required=True, help="the artifact to be succeeded")
-    gating.add_argument(
-        "--new",
-        type=Path,
-        help="new images as for retrain, of which those count it has not learned",
-    )
-    gating.add_argument(
-        "--report", type=Path, metavar="FOLDER", help="where gate.html, .txt and .json go"
-    )
-    gating.set_defaults(run=_gate)
+    judging_commands = succession.add(commands)
 
     reproduce = commands.add_parser("reproduce", help="run the published recipes, and compare")
     reproduce.add_argument("recipes", nargs="*", help="only these (default: all)")
-    reproduce.add_argument("--seeds", type=_count, default=5, help="runs of each (default: 5)")
+    reproduce.add_argument("--seeds", type=count, default=5, help="runs of each (default: 5)")
     reproduce.add_argument(
         "--jobs",
-        type=_count,
+        type=count,
         default=os.cpu_count() or 1,
         help="runs at a time (default: one a processor)",
     )
@@ -213,8 +150,8 @@ def _parser() -> argparse.ArgumentParser:
 
     csv = commands.add_parser("rows", help="write MNIST's images as a CSV like Kaggle's")
     csv.add_argument("file", type=Path)
-    csv.add_argument("--rows", type=_count, default=42_000, help="how many (default: 42000)")
-    csv.add_argument("--seed", type=_count, default=1, help="of the choice (default: 1)")
+    csv.add_argument("--rows", type=count, default=42_000, help="how many (default: 42000)")
+    csv.add_argument("--seed", type=count, default=1, help="of the choice (default: 1)")
     csv.set_defaults(run=_rows)
 
     data = commands.add_parser("data", help="fetch MNIST and its writers from public mirrors")
@@ -232,37 +169,15 @@ def _parser() -> argparse.ArgumentParser:
     for command in (evaluation, release):
         command.add_argument(
             "--strangers",
-            type=_count,
+            type=count,
             default=judging.STRANGERS,
             help=f"images of each kind that is not one digit (default: {judging.STRANGERS})",
         )
-    for command in (again, gating):
-        command.add_argument(
-            "--without-drawings",
-            action="store_true",
-            help="judge without the drawings, where there are none",
-        )
-    for command in (train, evaluation, release, compare, again, gating, reproduce, csv):
+    for command in (train, evaluation, release, compare, *judging_commands, reproduce, csv):
         command.add_argument(
             "--data", type=Path, help="MNIST's folder (default: DIGITS_DATA, else data/)"
         )
     return parser
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
-    return int(text)
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = 0.0
-    if not 0 < share <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share above 0, at most 1")
-    return share
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -273,15 +188,9 @@ def _train(arguments: argparse.Namespace) -> None:
     try:
         _train_and_publish(recipe, folder, arguments)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("nothing was published", *_resumable(folder)) from None
+        raise KeyboardInterrupt("nothing was published", *resumable(folder)) from None
     except StoreUnusable as error:
-        raise TrainingError("; ".join([str(error), *_resumable(folder)])) from None
-
-
-def _resumable(folder: RunFolder) -> list[str]:
-    """What to say of a run that has got somewhere."""
-    path = folder.checkpoint
-    return [f"--resume goes on from {path}"] if path.exists() else []
+        raise TrainingError("; ".join([str(error), *resumable(folder)])) from None
 
 
 def _train_and_publish(recipe: Recipe, folder: RunFolder, arguments: argparse.Namespace) -> None:
@@ -292,7 +201,7 @@ def _train_and_publish(recipe: Recipe, folder: RunFolder, arguments: argparse.Na
     artifact = build(
         recipe,
         data,
-        teachers=teachers(recipe, data, RUNS, resume=arguments.resume, announce=_announce),
+        teachers=teachers(recipe, data, RUNS, resume=arguments.resume, announce=announce),
         folder=folder,
         resume=arguments.resume,
         open_test=not arguments.without_test,
@@ -306,10 +215,6 @@ def _train_and_publish(recipe: Recipe, folder: RunFolder, arguments: argparse.Na
         f"{path}\n{artifacts.read(path).digest()}\n{report}\n"
         f"{_summary(artifact, name)}, trained in {seconds:.0f} s"
     )
-
-
-def _announce(text: str) -> None:
-    print(text, file=sys.stderr)  # stdout is for what came of it
 
 
 def _summary(artifact: Artifact, name: str) -> str:
@@ -331,15 +236,15 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         digits = drawings.read_drawings(drawings.find_drawings())
         print(drawings.to_text(drawings.drawings(classify, digits, judging.SEED)))
     elif arguments.refusals:
-        print(judging.refusals(classify, _mnist(arguments), arguments.strangers)[0])
+        print(judging.refusals(classify, mnist(arguments), arguments.strangers)[0])
     elif arguments.scenes:
-        test = _mnist(arguments).test
+        test = mnist(arguments).test
         print(scene_judging.to_text(judging.scenes(classifier, test, arguments.scenes)))
     elif arguments.robustness:
-        test = _mnist(arguments).test
+        test = mnist(arguments).test
         print(robustness.to_text(robustness.robustness(classify, test, judging.SEED)))
     else:
-        data = _mnist(arguments)
+        data = mnist(arguments)
         found = examine(artifact.network, artifact.confidence, data.test)
         print(json.dumps(evaluate_test(found, data.test_writers), indent=2))
 
@@ -348,7 +253,7 @@ def _release(arguments: argparse.Namespace) -> None:
     store = Store(arguments.store)
     store.create()
     siblings = [artifacts.read(path) for path in arguments.siblings]
-    data, path = _mnist(arguments), arguments.artifact
+    data, path = mnist(arguments), arguments.artifact
     artifact = judging.judged(
         renewed(path, data) if arguments.renew else artifacts.read(path),
         data,
@@ -362,58 +267,8 @@ def _release(arguments: argparse.Namespace) -> None:
 
 def _compare(arguments: argparse.Namespace) -> None:
     first, second = artifacts.read(arguments.first), artifacts.read(arguments.second)
-    result = comparison.compare(first, second, _mnist(arguments).test)
+    result = comparison.compare(first, second, mnist(arguments).test)
     print(comparison.to_text(result, str(arguments.first), str(arguments.second)))
-
-
-def _retrain(arguments: argparse.Namespace) -> int:
-    store = Store(arguments.store)
-    store.create()  # before the work, not after it
-    champion, was = promotion.champion_of(store)
-    if arguments.champion:
-        champion = artifacts.read(arguments.champion)
-    limits = Limits(arguments.client_images, arguments.client_share, arguments.held_out)
-    config = Retraining(start=arguments.start, limits=limits)
-    drawn, data, sent = _drawn(arguments), _mnist(arguments), feedback.read(arguments.new)
-    folder = folder_of(recipe_of(champion, config), RUNS)
-    try:
-        candidate, screening = retrained(
-            champion, data, sent, config, RUNS, announce=_announce, resume=arguments.resume
-        )
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("nothing was published", *_resumable(folder)) from None
-    judged = promotion.judged(champion, candidate, data, drawn, new=screening.held_out)
-    verdict = judged.judgement.verdict
-    report = promotion.write_reports(folder.path, judged, screening.to_json())
-    if verdict is Verdict.REJECT:
-        path = folder.path / "rejected.npz"
-        artifacts.write(path, judged.candidate)
-    else:
-        path = store.add(judged.candidate)
-    folder.checkpoint.unlink(missing_ok=True)
-    print(screening.to_text(), gate.to_text(judged.judgement), path, report, sep="\n\n")
-    if verdict is Verdict.PROMOTE and arguments.promote:
-        print(f"the champion is version {promotion.promote(store, path, champion, was)} now")
-    return promotion.EXITS[verdict]
-
-
-def _gate(arguments: argparse.Namespace) -> int:
-    candidate, champion = artifacts.read(arguments.candidate), artifacts.read(arguments.champion)
-    drawn, data = _drawn(arguments), _mnist(arguments)
-    new = None
-    if arguments.new:
-        new = not_learned(candidate, data, feedback.read(arguments.new))
-    judged = promotion.judged(champion, candidate, data, drawn, new=new)
-    print(gate.to_text(judged.judgement))
-    if arguments.report:
-        print(promotion.write_reports(arguments.report, judged, {}))
-    return promotion.EXITS[judged.judgement.verdict]
-
-
-def _drawn(arguments: argparse.Namespace) -> Digits | None:
-    if arguments.without_drawings:
-        return None
-    return drawings.read_drawings(drawings.find_drawings())
 
 
 def _reproduce(arguments: argparse.Namespace) -> None:
@@ -426,17 +281,13 @@ def _reproduce(arguments: argparse.Namespace) -> None:
 
 
 def _rows(arguments: argparse.Namespace) -> None:
-    digits = dataset.kaggle_rows(_mnist(arguments), arguments.rows, arguments.seed)
+    digits = dataset.kaggle_rows(mnist(arguments), arguments.rows, arguments.seed)
     rows.write_csv(arguments.file, digits)
     print(arguments.file)
 
 
 def _data(arguments: argparse.Namespace) -> None:
     fetch(arguments.folder, arguments.mirror or MIRRORS)
-
-
-def _mnist(arguments: argparse.Namespace) -> dataset.Mnist:
-    return dataset.load_mnist(arguments.data or dataset.find_folder())
 
 
 def _read(recipe: Recipe, arguments: argparse.Namespace) -> dataset.Mnist:

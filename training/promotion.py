@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -9,17 +10,13 @@ from typing import Any
 
 from model import artifact as artifacts
 from model.artifact import Artifact, write_whole
-from model.errors import VersionNotFound
 from model.store import Store, locate
 from training import gate, page, tables
 from training.dataset import Mnist
 from training.errors import GateError, TrainingError
-from training.gate import Bounds, Judgement, Verdict
+from training.gate import Bounds, Judgement
 from training.rows import Digits
 from training.standing import SIZES, Sizes, figures
-
-# What a scheduler is told; 1 is what could not be done, 2 a wrong command line.
-EXITS = {Verdict.PROMOTE: 0, Verdict.KEEP: 3, Verdict.REJECT: 4}
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,6 @@ def to_html(found: Judged, screening: dict[str, Any]) -> str:
     """The judgement as a page."""
     candidate, judgement = found.candidate, found.judgement
     record = candidate.evaluation["gate"]
-    champion = record["champion"]
     broken = [check.name for check in judgement.checks if not check.holds]
     better = ", ".join(judgement.better_on)
     cards = [
@@ -92,9 +88,7 @@ def to_html(found: Judged, screening: dict[str, Any]) -> str:
     words = "<br>".join(map(escape, gate.better_in_words(judgement)))
     heads = ("", "by", "at most", "", "")
     parts = [
-        f"<header><h1>{escape(candidate.name)} version {candidate.version} at the gate</h1>"
-        f"<p>Against the champion, version {champion['version']}.<br>"
-        f"<code>{escape(champion['digest'])}</code></p></header>",
+        _header(candidate, record["champion"]),
         page.figures(cards),
         page.section("Bounds", "", page.columns([page.table(gate.rows(judgement), heads)])),
         page.section("Is it better?", words),
@@ -110,32 +104,55 @@ def to_html(found: Judged, screening: dict[str, Any]) -> str:
     return page.page(f"{candidate.name} version {candidate.version}: {judgement.verdict}", parts)
 
 
-def champion_of(store: Store) -> tuple[Artifact, int | None]:
-    """Whom a candidate is made from and held against, and where the store's alias points.
+def _header(candidate: Artifact, champion: Mapping[str, Any]) -> str:
+    return (
+        f"<header><h1>{escape(candidate.name)} version {candidate.version} at the gate</h1>"
+        f"<p>Against the champion, version {champion['version']}.<br>"
+        f"<code>{escape(champion['digest'])}</code></p></header>"
+    )
 
-    Of a store that has none it is the champion of the release. Raises ArtifactError.
+
+@dataclass(frozen=True)
+class Rival:
+    """Whom a candidate is made from and held against; was: where the store's alias pointed."""
+
+    artifact: Artifact
+    was: int | None
+
+
+def rival(store: Store, named: Path | None, *, to_promote: bool) -> Rival:
+    """The artifact that is named, else the store's champion, or the release's where it has none.
+
+    Raises ArtifactError, and GateError where its successor could not be promoted, since the
+    store has another champion.
     """
-    try:
-        version = store.resolve("champion")
-    except VersionNotFound:
-        return artifacts.read(locate()), None
-    return artifacts.read(store.path(version)), version
+    was = store.aliases().get("champion")
+    champion = artifacts.read(locate() if was is None else store.path(was))
+    if named is None:
+        return Rival(champion, was)
+    found = artifacts.read(named)
+    if to_promote and was is not None and found.digest() != champion.digest():
+        raise GateError(
+            f"{named}: is not the champion of {store.root}, which is version {was}; "
+            "leave out --champion, or --promote"
+        )
+    return Rival(found, was)
 
 
-def promote(store: Store, path: Path, champion: Artifact, was: int | None) -> int:
+def promote(store: Store, path: Path, beaten: Rival) -> int:
     """Make the candidate at ``path`` the champion of its store; returns its version.
 
     In a store that had no champion, the one it was held against is put in first, so that there
-    is where a rollback goes. Raises GateError where the alias has moved since (``was``), as that
-    is another champion than the one the candidate was held against, and what the store raises.
+    is where a rollback goes. Raises GateError where the alias has moved meanwhile, as that is
+    another champion than the one the candidate was held against, and what the store raises.
     """
-    if store.aliases().get("champion") != was:
+    if store.aliases().get("champion") != beaten.was:
         raise GateError(
             f"{store.root}: another champion was promoted meanwhile; "
             f"judge {path} against that one first"
         )
-    if was is None:
-        store.promote(artifacts.read(store.add(champion)).version)
+    if beaten.was is None:
+        store.promote(artifacts.read(store.add(beaten.artifact)).version)
     version = artifacts.read(path).version
     store.promote(version)
     return version

@@ -7,8 +7,8 @@ of every epoch, or the network would forget the rest.
 import dataclasses
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -23,7 +23,6 @@ from training.release import Continuation, build, divided
 from training.rows import Digits
 from training.run_folder import RunFolder
 from training.tables import require
-from training.teachers import Announce, teachers
 
 Start: TypeAlias = Literal["champion", "scratch"]
 STARTS: tuple[Start, ...] = get_args(Start)
@@ -36,7 +35,8 @@ class Retraining:
     start: with the champion's parameters, or from scratch by its recipe as it stands. epochs,
     learning_rate (a share of the recipe's) and average_decay take the place of the recipe's
     where it goes on from the champion. new_share: of the images of an epoch that are new, which
-    are repeated for it, at most ``repeats`` times.
+    are repeated for it, at most ``repeats`` times. outliers: pictures without a digit to every
+    digit, at least: a network that sees only digits for a while forgets what to refuse.
     """
 
     start: str = "champion"
@@ -45,6 +45,7 @@ class Retraining:
     average_decay: float = 0.999
     new_share: float = 0.05
     repeats: int = 20
+    outliers: float = 0.01
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
@@ -54,44 +55,35 @@ class Retraining:
         require(0 <= self.average_decay < 1, "average_decay", "from 0 to below 1")
         require(0 < self.new_share < 1, "new_share", "between 0 and 1")
         require(self.repeats >= 1, "repeats", "1 or more")
+        require(0 <= self.outliers <= 1, "outliers", "from 0 to 1")
 
 
-def retrained(  # noqa: PLR0913 - the last two may be left out
+def retrained(  # noqa: PLR0913 - the last three may be left out
     champion: Artifact,
     data: Mnist,
     sent: Feedback,
     config: Retraining,
-    runs: Path,
     *,
-    announce: Announce,
+    teachers: Sequence[Artifact] = (),
+    folder: RunFolder | None = None,
     resume: bool = False,
 ) -> tuple[Artifact, Screened]:
     """Train, calibrate and evaluate a candidate; returns it with what of ``sent`` it learned.
 
-    runs: the folder of runs, in which this one has its own (``folder_of``). Raises TrainingError.
+    teachers, folder, resume: as for ``release.build``. Raises TrainingError.
     """
     recipe = recipe_of(champion, config)
     found = chosen(recipe, data, sent, config)
-    going_on = config.start == "champion"
+    continuation = Continuation(
+        first=champion if config.start == "champion" else None,
+        digits=_repeated(found.train, len(data.train), config),
+        digests=_digests(champion, sent, config),
+        record={"retraining": _record(champion, sent, config, found)},
+    )
     artifact = build(
-        recipe,
-        data,
-        continuation=Continuation(
-            first=champion if going_on else None,
-            digits=_repeated(found.train, len(data.train), config),
-            digests=_digests(champion, sent, config),
-            record={"retraining": _record(champion, sent, config, found)},
-        ),
-        teachers=teachers(recipe, data, runs, resume=resume, announce=announce),
-        folder=folder_of(recipe, runs),
-        resume=resume,
+        recipe, data, continuation=continuation, teachers=teachers, folder=folder, resume=resume
     )
     return artifact, found
-
-
-def folder_of(recipe: Recipe, runs: Path) -> RunFolder:
-    """Where checkpoint, journal and reports go."""
-    return RunFolder(runs / f"retrain-{recipe.name}-{recipe.seed}")
 
 
 def recipe_of(champion: Artifact, config: Retraining) -> Recipe:
@@ -123,6 +115,7 @@ def recipe_of(champion: Artifact, config: Retraining) -> Recipe:
         patience=None,
         average_decay=config.average_decay,
         loss=loss,
+        data=dataclasses.replace(data, outliers=max(data.outliers, config.outliers)),
     )
 
 

@@ -11,6 +11,7 @@ from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from model import artifact as artifacts
@@ -30,7 +31,8 @@ from training.statistics import upper_bound
 from training.stranger_glyphs import find_fonts
 
 SEED = 1  # every candidate is set the same tasks
-ROUNDS, TURN = 60, 0.005  # turns of a forward pass, and seconds of each
+ROUNDS, TURN = 200, 0.002  # turns of a forward pass, and seconds of each
+WARM_UP = 20  # calls
 
 Pictures: TypeAlias = Sequence[NDArray[np.uint8]] | NDArray[np.uint8]
 Classify: TypeAlias = Callable[[Pictures], list[Prediction]]
@@ -60,51 +62,41 @@ def figures(  # noqa: PLR0913 - the last two may be left out
 ) -> Figures:
     """Everything the gate asks of the two; raises TrainingError.
 
-    drawn: digits from another hand and pen (``training.drawings``), None to judge without. new: images that the
-    candidate has not learned.
+    drawn: digits from another hand and pen (``training.drawings``), None to judge without. new:
+    images that the candidate has not learned. Each of the longer ones has a bar of its own.
     """
-    with tqdm(total=6, desc="gate", unit=" sets", disable=None, leave=False) as bar:
-
-        def next_is(name: str) -> None:
-            bar.update()
-            bar.set_description_str(f"gate: {name}")
-
-        found = [examine(one.network, one.confidence, data.test) for one in (champion, candidate)]
-        right = [one.right for one in found]
-        next_is("new images")
-        of_new = None if new is None else pairs(*_right_on(new, champion, candidate))
-        next_is("corruptions")
-        both = Classifier(champion), Classifier(candidate)
-        spoilt = chosen(data.test, sizes.corrupted, SEED)
-        corruptions = _in_turn(both, lambda classify: robustness.robustness(classify, spoilt, SEED))
-        next_is("drawings")
-        variants = ([], []) if drawn is None else _on_drawings(both, drawn)
-        next_is("strangers")
-        fonts, digits = find_fonts(), data.test.images
-        refused = _in_turn(
-            both,
-            lambda classify: strangers.refusals(classify, digits, SEED, fonts, sizes.strangers),
-        )
-        next_is("time")
-        seconds = forward_seconds(champion, candidate)
-    worse = right[0].astype(float) - right[1]
-    writers = data.test_writers
+    found = [examine(one.network, one.confidence, data.test) for one in (champion, candidate)]
+    right, labels, writers = [one.right for one in found], data.test.labels, data.test_writers
+    both = Classifier(champion), Classifier(candidate)
+    spoilt = chosen(data.test, sizes.corrupted, SEED)
+    fonts = find_fonts()
+    tests: dict[str, Callable[[Classify], list[robustness.Row]]] = {
+        "corruptions": lambda classify: robustness.robustness(classify, spoilt, SEED)[
+            1:
+        ],  # not clean
+        "drawings": lambda classify: _on_drawings(classify, drawn) if drawn else [],
+    }
+    read = {name: _in_turn(both, test) for name, test in tests.items()}
+    refused = _in_turn(
+        both,
+        lambda classify: strangers.refusals(
+            classify, data.test.images, SEED, fonts, sizes.strangers
+        ),
+    )
     return Figures(
         test=pairs(*right),
-        error_bound=upper_bound(worse, writers),
+        error_bound=upper_bound(right[0].astype(float) - right[1], writers),
         writers=None if writers is None else len(np.unique(writers)),
-        by_digit=tuple(
-            pairs(*(one[data.test.labels == digit] for one in right)) for digit in range(CLASSES)
-        ),
+        by_digit=tuple(pairs(*(one[labels == digit] for one in right)) for digit in range(CLASSES)),
         calibration_error=_sides(found, Examination.calibration_error),
         coverage=_sides(found, lambda one: float(one.accepted.mean())),
         refused=_by_name(refused, lambda row: row.share),
-        drawings=_by_name(variants, lambda row: row.accuracy),
-        corruptions=_by_name(corruptions, lambda row: row.accuracy),
-        seconds=seconds,
+        drawings=_by_name(read["drawings"], lambda row: row.accuracy),
+        corruptions=_by_name(read["corruptions"], lambda row: row.accuracy),
+        seconds=forward_seconds(champion, candidate),
         file_bytes=Sides(*(len(artifacts.encode(one)) for one in (champion, candidate))),
         golden=golden_faults(candidate),
-        new=of_new,
+        new=None if new is None else pairs(*_right_on(new, both)),
     )
 
 
@@ -119,29 +111,31 @@ def pairs(champion: NDArray[np.bool_], candidate: NDArray[np.bool_]) -> Pairs:
 
 
 def forward_seconds(champion: Artifact, candidate: Artifact, rounds: int = ROUNDS) -> Sides:
-    """Median seconds of a forward pass of one image, in short turns, each side first by turns.
+    """Seconds of a processor for a forward pass of one image, in short turns in random order.
 
-    The candidate's are the champion's median times the median ratio of the turns, so that the
-    machine's other work meets both alike.
+    What the machine does besides meets both alike, and makes turns longer, never shorter: of
+    each side's turns it is the lower quartile.
     """
     image = champion.golden_images[:1]
     engines = [Engine(one.network) for one in (champion, candidate)]
-    once = [_turn(engine, image, 20) for engine in engines]  # also warms up
-    calls = [max(1, ceil(TURN / seconds)) for seconds in once]
-    turns = np.empty((rounds, 2))
-    for number in range(rounds):
-        for side in (0, 1) if number % 2 else (1, 0):
-            turns[number, side] = _turn(engines[side], image, calls[side])
-    first = float(np.median(turns[:, 0]))
-    return Sides(first, first * float(np.median(turns[:, 1] / turns[:, 0])))
+    turns = np.empty((rounds, len(engines)))
+    with threadpool_limits(1, user_api="blas"):  # as in service
+        for engine in engines:
+            _turn(engine, image, WARM_UP)
+        calls = [max(1, ceil(TURN / _turn(engine, image, WARM_UP))) for engine in engines]
+        rng = np.random.default_rng(SEED)
+        for turn in turns:
+            for side in rng.permutation(len(engines)):
+                turn[side] = _turn(engines[side], image, calls[side])
+    return Sides(*np.quantile(turns, 0.25, axis=0).tolist())
 
 
 def _turn(engine: Engine, image: NDArray[np.uint8], calls: int) -> float:
     """Seconds of one of so many calls."""
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(calls):
         engine.logits(image)
-    return (time.perf_counter() - began) / calls
+    return (time.thread_time() - began) / calls
 
 
 def golden_faults(candidate: Artifact) -> int:
@@ -163,15 +157,25 @@ def golden_faults(candidate: Artifact) -> int:
 
 
 def _right_on(
-    digits: Digits, champion: Artifact, candidate: Artifact
+    digits: Digits, both: tuple[Classifier, Classifier]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """What both read right of digits, as they are served."""
-    eyes = _shared_eyes(Classifier(champion), Classifier(candidate))
+    """What each reads right of digits, as they are served."""
     first, second = (
         np.array([one.digit for one in classify(digits.images)]) == digits.labels
-        for classify in eyes
+        for classify in _shared_eyes(*both)
     )
     return first, second
+
+
+def _on_drawings(classify: Classify, drawn: Digits) -> list[robustness.Row]:
+    total = len(drawn) * len(drawings.VARIANTS)
+    with tqdm(total=total, desc="drawings", unit=" images", disable=None, leave=False) as bar:
+
+        def watched(pictures: Pictures) -> list[Prediction]:
+            bar.update(len(pictures))
+            return classify(pictures)
+
+        return drawings.drawings(watched, drawn, SEED)
 
 
 def _in_turn(
@@ -179,12 +183,6 @@ def _in_turn(
 ) -> tuple[list[_Row], list[_Row]]:
     first, second = _shared_eyes(*both)
     return measure(first), measure(second)
-
-
-def _on_drawings(
-    both: tuple[Classifier, Classifier], drawn: Digits
-) -> tuple[list[robustness.Row], list[robustness.Row]]:
-    return _in_turn(both, lambda classify: drawings.drawings(classify, drawn, SEED))
 
 
 def _shared_eyes(champion: Classifier, candidate: Classifier) -> tuple[Classify, Classify]:

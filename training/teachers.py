@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
 
 from model import artifact as artifacts
 from model.artifact import Artifact
@@ -14,11 +13,9 @@ from training.errors import RecipeError
 from training.release import build
 from training.run_folder import RunFolder
 
-Announce: TypeAlias = Callable[[str], None]
-
 
 def teachers(
-    recipe: Recipe, data: Mnist, runs: Path, *, resume: bool, announce: Announce
+    recipe: Recipe, data: Mnist, runs: Path, *, resume: bool, announce: Callable[[str], None]
 ) -> list[Artifact]:
     """Read the recipe's teachers, or train them into their folders of ``runs``.
 

@@ -53,8 +53,8 @@ def foreign(rng: np.random.Generator) -> Hand:
         drop=rng.uniform(0.55, 0.72),
         foot=rng.uniform(0.26, 0.34),
         half=rng.uniform(0.14, 0.22),
-        serif=rng.uniform(0.06, 0.16),
-        bar=rng.uniform(0.32, 0.42),
+        serif=rng.uniform(0.04, 0.12),
+        bar=rng.uniform(0.34, 0.44),
         length=rng.uniform(0.2, 0.32),
     )
 
