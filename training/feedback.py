@@ -97,11 +97,11 @@ def read(path: Path) -> Feedback:
         return Feedback(readers.read(path), None, 0, digests)
     arrays = list(readers.npz_arrays(path, SENT_NAMES).values())
     (images, labels), clients = arrays[:2], arrays[2] if len(arrays) > 2 else None  # noqa: PLR2004
+    known = _labelled(path, images, labels)
     if clients is not None and (clients.dtype.kind != "U" or clients.shape != labels.shape):
         raise DataError(
             f"{path}: clients: are {clients.dtype} {clients.shape}; give every image a string"
         )
-    known = _labelled(path, images, labels)
     digits = readers.checked_arrays(
         images[known], labels[known], f"{path}: images", f"{path}: labels"
     )

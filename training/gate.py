@@ -141,7 +141,7 @@ class Check:
     @property
     def holds(self) -> bool:
         """Whether the candidate keeps within it; a figure that is no number never does."""
-        return self.figure <= self.bound
+        return round(self.figure, 9) <= self.bound  # 5 of 1000 images are 0.5 points, no more
 
 
 class Verdict(enum.StrEnum):
