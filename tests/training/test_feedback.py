@@ -162,6 +162,8 @@ def test_the_same_seed_holds_out_the_same() -> None:
 
     assert np.array_equal(drawn(1).train.images, drawn(1).train.images)
     assert not np.array_equal(drawn(1).train.images, drawn(2).train.images)
+    first = {image.tobytes() for image in DIGITS.images[:50]}  # five of each client
+    assert {image.tobytes() for image in drawn(1).train.images} - first
 
 
 @table(

@@ -130,6 +130,7 @@ def test_a_figure_at_its_bound_holds(figures: Figures) -> None:
             ("the new images",),
         ),
         "nothing differs": (changed(new=None, test=Pairs(10, 0, 0, 0)), Verdict.KEEP, ()),
+        "worse is not better": (changed(new=Pairs(100, 20, 5, 0)), Verdict.REJECT, ()),
         "worse, but by chance": (changed(new=Pairs(9, 5, 0, 0)), Verdict.KEEP, ()),
     },
 )
