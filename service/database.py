@@ -1,7 +1,7 @@
 """The tables that captures and labels are kept in, in SQLite or PostgreSQL.
 
 Only where feedback is wanted this module is imported: SQLAlchemy takes 14 MB. The tables
-are described in README.md; other programs read them, ``training/feedback.py`` for one.
+are described in README.md; other programs read them, ``training/captures.py`` for one.
 """
 
 import hashlib

@@ -28,7 +28,9 @@ from training import (
     robustness,
     rows,
     scene_judging,
+    succession,
 )
+from training.arguments import RUNS, STORE, announce, count, mnist, resumable
 from training.config import MNIST, Recipe, load_recipe, recipe_names
 from training.errors import TrainingError
 from training.evaluation import evaluate_test
@@ -41,19 +43,19 @@ from training.streams import Stream, generator
 from training.teachers import teachers
 
 if TYPE_CHECKING:
-    from training.feedback import Kept
-
-STORE = Path("build/store")
-RUNS = Path("build/runs")
+    from training.captures import Kept
 
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status, 1 when it could not be done."""
+    """Run one command; returns the exit status, 1 when it could not be done.
+
+    ``retrain`` and ``gate`` say their verdict by it (``succession.EXITS``).
+    """
     arguments = _parser().parse_args(argv)
     try:
-        arguments.run(arguments)
+        status: int | None = arguments.run(arguments)
     except (TrainingError, ModelError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -63,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as stop:
         print("; ".join(["stopped", *stop.args]), file=sys.stderr)
         return INTERRUPTED
-    return 0
+    return status or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -102,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     instead.add_argument("--drawings", action="store_true", help="on digits drawn with a mouse")
     instead.add_argument(
         "--scenes",
-        type=_count,
+        type=count,
         nargs="?",
         const=judging.SCENES,
         metavar="N",
@@ -136,12 +138,14 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("second", type=Path)
     compare.set_defaults(run=_compare)
 
+    judging_commands = succession.add(commands)
+
     reproduce = commands.add_parser("reproduce", help="run the published recipes, and compare")
     reproduce.add_argument("recipes", nargs="*", help="only these (default: all)")
-    reproduce.add_argument("--seeds", type=_count, default=5, help="runs of each (default: 5)")
+    reproduce.add_argument("--seeds", type=count, default=5, help="runs of each (default: 5)")
     reproduce.add_argument(
         "--jobs",
-        type=_count,
+        type=count,
         default=os.cpu_count() or 1,
         help="runs at a time (default: one a processor)",
     )
@@ -152,8 +156,8 @@ def _parser() -> argparse.ArgumentParser:
 
     csv = commands.add_parser("rows", help="write MNIST's images as a CSV like Kaggle's")
     csv.add_argument("file", type=Path)
-    csv.add_argument("--rows", type=_count, default=42_000, help="how many (default: 42000)")
-    csv.add_argument("--seed", type=_count, default=1, help="of the choice (default: 1)")
+    csv.add_argument("--rows", type=count, default=42_000, help="how many (default: 42000)")
+    csv.add_argument("--seed", type=count, default=1, help="of the choice (default: 1)")
     csv.set_defaults(run=_rows)
 
     _add_feedback(commands.add_parser("feedback", help="what a service has kept, and its labels"))
@@ -173,11 +177,11 @@ def _parser() -> argparse.ArgumentParser:
     for command in (evaluation, release):
         command.add_argument(
             "--strangers",
-            type=_count,
+            type=count,
             default=judging.STRANGERS,
             help=f"images of each kind that is not one digit (default: {judging.STRANGERS})",
         )
-    for command in (train, evaluation, release, compare, reproduce, csv):
+    for command in (train, evaluation, release, compare, *judging_commands, reproduce, csv):
         command.add_argument(
             "--data", type=Path, help="MNIST's folder (default: DIGITS_DATA, else data/)"
         )
@@ -217,12 +221,6 @@ def _moment(text: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
-    return int(text)
-
-
 def _train(arguments: argparse.Namespace) -> None:
     recipe = load_recipe(arguments.recipe)
     if arguments.seed is not None:
@@ -231,15 +229,9 @@ def _train(arguments: argparse.Namespace) -> None:
     try:
         _train_and_publish(recipe, folder, arguments)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("nothing was published", *_resumable(folder)) from None
+        raise KeyboardInterrupt("nothing was published", *resumable(folder)) from None
     except StoreUnusable as error:
-        raise TrainingError("; ".join([str(error), *_resumable(folder)])) from None
-
-
-def _resumable(folder: RunFolder) -> list[str]:
-    """What to say of a run that has got somewhere."""
-    path = folder.checkpoint
-    return [f"--resume goes on from {path}"] if path.exists() else []
+        raise TrainingError("; ".join([str(error), *resumable(folder)])) from None
 
 
 def _train_and_publish(recipe: Recipe, folder: RunFolder, arguments: argparse.Namespace) -> None:
@@ -250,7 +242,7 @@ def _train_and_publish(recipe: Recipe, folder: RunFolder, arguments: argparse.Na
     artifact = build(
         recipe,
         data,
-        teachers=teachers(recipe, data, RUNS, resume=arguments.resume, announce=_announce),
+        teachers=teachers(recipe, data, RUNS, resume=arguments.resume, announce=announce),
         folder=folder,
         resume=arguments.resume,
         open_test=not arguments.without_test,
@@ -264,10 +256,6 @@ def _train_and_publish(recipe: Recipe, folder: RunFolder, arguments: argparse.Na
         f"{path}\n{artifacts.read(path).digest()}\n{report}\n"
         f"{_summary(artifact, name)}, trained in {seconds:.0f} s"
     )
-
-
-def _announce(text: str) -> None:
-    print(text, file=sys.stderr)  # stdout is for what came of it
 
 
 def _summary(artifact: Artifact, name: str) -> str:
@@ -289,15 +277,15 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         digits = drawings.read_drawings(drawings.find_drawings())
         print(drawings.to_text(drawings.drawings(classify, digits, judging.SEED)))
     elif arguments.refusals:
-        print(judging.refusals(classify, _mnist(arguments), arguments.strangers)[0])
+        print(judging.refusals(classify, mnist(arguments), arguments.strangers)[0])
     elif arguments.scenes:
-        test = _mnist(arguments).test
+        test = mnist(arguments).test
         print(scene_judging.to_text(judging.scenes(classifier, test, arguments.scenes)))
     elif arguments.robustness:
-        test = _mnist(arguments).test
+        test = mnist(arguments).test
         print(robustness.to_text(robustness.robustness(classify, test, judging.SEED)))
     else:
-        data = _mnist(arguments)
+        data = mnist(arguments)
         found = examine(artifact.network, artifact.confidence, data.test)
         print(json.dumps(evaluate_test(found, data.test_writers), indent=2))
 
@@ -306,7 +294,7 @@ def _release(arguments: argparse.Namespace) -> None:
     store = Store(arguments.store)
     store.create()
     siblings = [artifacts.read(path) for path in arguments.siblings]
-    data, path = _mnist(arguments), arguments.artifact
+    data, path = mnist(arguments), arguments.artifact
     artifact = judging.judged(
         renewed(path, data) if arguments.renew else artifacts.read(path),
         data,
@@ -320,7 +308,7 @@ def _release(arguments: argparse.Namespace) -> None:
 
 def _compare(arguments: argparse.Namespace) -> None:
     first, second = artifacts.read(arguments.first), artifacts.read(arguments.second)
-    result = comparison.compare(first, second, _mnist(arguments).test)
+    result = comparison.compare(first, second, mnist(arguments).test)
     print(comparison.to_text(result, str(arguments.first), str(arguments.second)))
 
 
@@ -334,7 +322,7 @@ def _reproduce(arguments: argparse.Namespace) -> None:
 
 
 def _rows(arguments: argparse.Namespace) -> None:
-    digits = dataset.kaggle_rows(_mnist(arguments), arguments.rows, arguments.seed)
+    digits = dataset.kaggle_rows(mnist(arguments), arguments.rows, arguments.seed)
     rows.write_csv(arguments.file, digits)
     print(arguments.file)
 
@@ -358,17 +346,17 @@ def _feedback_purge(arguments: argparse.Namespace) -> None:
 
 def _kept(arguments: argparse.Namespace) -> "Kept":
     try:
-        from training import feedback  # noqa: PLC0415 - takes SQLAlchemy, and nothing else does
+        from training import captures  # noqa: PLC0415 - takes SQLAlchemy, and nothing else does
     except ModuleNotFoundError as missing:
         raise TrainingError(
             f'{missing.name} is not installed; install it: pip install "digits[feedback]"'
         ) from None
     if arguments.file is not None:
-        return feedback.Kept.in_file(arguments.file)
+        return captures.Kept.in_file(arguments.file)
     url = arguments.url or os.environ.get("DIGITS_FEEDBACK_URL")
     if not url:
         raise TrainingError("there is no database to read; say --file or --url")
-    return feedback.Kept.at(url)
+    return captures.Kept.at(url)
 
 
 def _mnist(arguments: argparse.Namespace) -> dataset.Mnist:

@@ -5,6 +5,7 @@ TrainingError
 ├── DataError       a data set that is missing, damaged or not what it says it is
 ├── CheckpointError a checkpoint that is damaged, or of another run
 ├── ProducerError   the process that prepares batches has ended before its time
+├── GateError       a candidate that cannot be judged, or not be promoted any more
 └── DivergedError   a loss that is no number any more
 
 Messages name the file and the field and end with what to do about it.
@@ -29,6 +30,10 @@ class CheckpointError(TrainingError):
 
 class ProducerError(TrainingError):
     """The process that prepares batches has ended before its time."""
+
+
+class GateError(TrainingError):
+    """A candidate that cannot be judged, or not be promoted any more."""
 
 
 class DivergedError(TrainingError):

@@ -1,163 +1,205 @@
-"""What a service has kept of its answers, and the labels that people gave: out of its database.
+"""New labelled images, as people send them: who sent them, and which may be learned from.
 
-The table ``digits_captures`` is described in service/README.md and is all that is known here
-of the service. Only ``python -m training feedback`` imports this module: it needs SQLAlchemy.
+What is sent is not believed as it stands. An image that a model is judged on is never learned,
+one person's say is bounded, and a part of the people is held out to judge by.
 """
 
-import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import (
-    Connection,
-    Engine,
-    MetaData,
-    Table,
-    create_engine,
-    delete,
-    make_url,
-    select,
-)
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, NoSuchTableError, SQLAlchemyError
 
-from model.architecture import FRAME_SIDE
-from model.artifact import write_whole
+from training import readers
 from training.errors import DataError
+from training.rows import Digits
+from training.tables import require
 
-VERSION = 1  # of the tables
-
-FORMAT, CAPTURES = "digits_feedback", "digits_captures"
-
-NO_LABEL = -1
-
-CONNECT_SECONDS = 10
-READ_ROWS = 1_000  # at a time
+# What the feedback store calls its arrays; where nobody knows who sent what, there are no clients.
+SENT_NAMES = (("images", "labels", "clients"), *readers.NPZ_NAMES)
+UNKNOWN = -1  # the label of an image that nobody has labelled
 
 
 @dataclass(frozen=True)
 class Feedback:
-    """Images that were answered, in their order, and what they are.
+    """Labelled images and, where that is known, who sent each: clients (N,).
 
-    images: (N, 28, 28) uint8, the frames that the network saw. labels: (N,) int64 of 0-9, or
-    ``NO_LABEL``. digits, confidences, versions: (N,) int64, float64 and int64, what was
-    answered by which version of the model. clients: (N,) str, an opaque name of who labelled
-    the image or, where nobody did, of who sent it: whoever trains on labels limits how many
-    come from one. request_ids: (N,) str. times: (N,) float64, of the answer, in Unix time.
+    unlabelled: how many images there were besides, without a label. digests: as
+    ``dataset.Mnist`` has them.
     """
 
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    digits: NDArray[np.int64]
-    confidences: NDArray[np.float64]
-    versions: NDArray[np.int64]
-    clients: NDArray[np.str_]
-    request_ids: NDArray[np.str_]
-    times: NDArray[np.float64]
+    digits: Digits
+    clients: NDArray[np.str_] | None
+    unlabelled: int
+    digests: dict[str, str]
 
-    @classmethod
-    def of(cls, rows: Sequence[Any]) -> "Feedback":
-        """The rows of ``digits_captures``, of which there is at least one."""
-        pixels = np.frombuffer(b"".join(row.frame for row in rows), np.uint8)
-        labels = [NO_LABEL if row.label is None else row.label for row in rows]
-        return cls(
-            images=pixels.reshape(len(rows), FRAME_SIDE, FRAME_SIDE),
-            labels=np.array(labels, np.int64),
-            digits=np.array([row.digit for row in rows], np.int64),
-            confidences=np.array([row.confidence for row in rows], np.float64),
-            versions=np.array([row.version for row in rows], np.int64),
-            clients=np.array([row.label_client or row.client for row in rows], np.str_),
-            request_ids=np.array([row.request_id for row in rows], np.str_),
-            times=np.array([row.time for row in rows], np.float64),
+
+@dataclass(frozen=True)
+class Limits:
+    """What one client may contribute, and how much is held out.
+
+    client_images: at most so many. client_share: at most this share of all that was sent and
+    labelled, 0-1; where clients are not known, neither holds. held_out: share of the clients,
+    with all of their images, or of the images where clients are not known. seed: of what is
+    drawn.
+    """
+
+    client_images: int = 200
+    client_share: float = 0.2
+    held_out: float = 0.2
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        require(self.client_images >= 1, "limits.client_images", "1 or more")
+        require(0 < self.client_share <= 1, "limits.client_share", "above 0, at most 1")
+        require(0 < self.held_out < 1, "limits.held_out", "between 0 and 1")
+        require(self.seed >= 0, "limits.seed", "0 or more")
+
+
+@dataclass(frozen=True)
+class Screened:
+    """What is learned from, what is judged by, and what became of every image.
+
+    counts: images by what became of them, all of them together what was sent. held_out_by:
+    "clients", or "images" where clients are not known. clients: how many have sent what is
+    left, None where that is not known.
+    """
+
+    train: Digits
+    held_out: Digits
+    counts: dict[str, int]
+    held_out_by: str
+    clients: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The counts and how a part was held out, as JSON values."""
+        known = "not known" if self.clients is None else self.clients
+        return {"images": self.counts, "held_out_by": self.held_out_by, "clients": known}
+
+    def to_text(self) -> str:
+        """The same in a sentence."""
+        total = sum(self.counts.values())
+        by = f", by {self.clients} clients" if self.clients else ""
+        shown = ", ".join(f"{count:,} {fate}" for fate, count in self.counts.items() if count)
+        return f"{total:,} new images{by}: {shown} ({self.held_out_by} are held out)"
+
+
+def read(path: Path) -> Feedback:
+    """An .npz, a folder of images by class, a .csv or .csv.gz; raises DataError.
+
+    The .npz holds ``images`` (N, 28, 28) uint8, ``labels`` (N,) of digits or -1 for one that is
+    not known, and, where that is known, ``clients`` (N,) strings.
+    """
+    digests = dict([readers.digest(path)])
+    if path.suffix.lower() != ".npz":
+        return Feedback(readers.read(path), None, 0, digests)
+    arrays = list(readers.npz_arrays(path, SENT_NAMES).values())
+    (images, labels), clients = arrays[:2], arrays[2] if len(arrays) > 2 else None  # noqa: PLR2004
+    known = _labelled(path, images, labels)
+    if clients is not None and (clients.dtype.kind != "U" or clients.shape != labels.shape):
+        raise DataError(
+            f"{path}: clients: are {clients.dtype} {clients.shape}; give every image a string"
         )
+    digits = readers.checked_arrays(
+        images[known], labels[known], f"{path}: images", f"{path}: labels"
+    )
+    senders = None if clients is None else np.asarray(clients[known], np.str_)
+    return Feedback(digits, senders, len(known) - int(known.sum()), digests)
 
-    def write(self, path: Path) -> None:
-        """Write an ``.npz`` of these arrays under their names; raises OSError."""
-        file = io.BytesIO()
-        np.savez_compressed(file, allow_pickle=False, **asdict(self))
-        write_whole(path, file.getvalue())
+
+def _labelled(
+    path: Path, images: NDArray[np.generic], labels: NDArray[np.generic]
+) -> NDArray[np.bool_]:
+    """Which rows have a label (N,)."""
+    if labels.ndim != 1 or labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
+        raise DataError(
+            f"{path}: labels: are {labels.dtype} {labels.shape} for {len(images)} images; "
+            "give every image one integer, a digit or -1"
+        )
+    known = np.asarray(labels != UNKNOWN)
+    if not known.any():
+        raise DataError(f"{path}: labels: none is known; label some of the images")
+    return known
 
 
-class Kept:
-    """The database of a service."""
+def screened(sent: Feedback, judged_on: Digits, limits: Limits) -> Screened:
+    """Leave out what may not be learned, and hold out a part; raises DataError for nothing left.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._name = engine.url.render_as_string(hide_password=True)
+    Left out are images that are byte for byte one of ``judged_on``; all whose label another of
+    the same bytes contradicts; repeated ones but the first; and what one client sends over the
+    limits, drawn by their seed. Clients that are held out share no image with the others.
+    """
+    digests = _digests(sent.digits)
+    fates = np.full(len(sent.digits), "used", "<U30")
+    fates[_repeated(digests)] = "repeated"
+    fates[_disputed(digests, sent.digits.labels)] = "of disputed label"
+    fates[np.isin(digests, _digests(judged_on))] = "of an evaluation set"
+    rng = np.random.default_rng(limits.seed)
+    if sent.clients is not None:
+        _limit(fates, sent.clients, limits, rng)
+    used = np.flatnonzero(fates == "used")
+    groups = np.arange(len(fates)) if sent.clients is None else sent.clients
+    names = np.unique(groups[used])
+    chosen = rng.permutation(names)[: max(1, round(len(names) * limits.held_out))]
+    apart = np.isin(groups[used], chosen)
+    if apart.all():
+        raise DataError(
+            f"of {len(fates)} new images {len(used)} may be used, by {len(names)} clients, which "
+            "leaves none to train on beside those that are held out; wait for more"
+        )
+    fates[used] = np.where(apart, "held out", "trained on")
+    found, counts = np.unique(fates, return_counts=True)
+    return Screened(
+        train=sent.digits.take(used[~apart]),
+        held_out=sent.digits.take(used[apart]),
+        counts={
+            "unlabelled": sent.unlabelled,
+            **dict(zip(found.tolist(), counts.tolist(), strict=True)),
+        },
+        held_out_by="images" if sent.clients is None else "clients",
+        clients=None if sent.clients is None else len(names),
+    )
 
-    @classmethod
-    def in_file(cls, path: Path) -> "Kept":
-        """That of a SQLite file; raises DataError where there is none."""
-        if not path.is_file():
-            raise DataError(f"{path}: there is no such file; set --file to that of the service")
-        return cls(create_engine(URL.create("sqlite", database=str(path))))
 
-    @classmethod
-    def at(cls, address: str) -> "Kept":
-        """That of a PostgreSQL server; raises DataError for what is no address."""
-        try:
-            url = make_url(address)
-        except (ArgumentError, ValueError):
-            url = URL.create("none")
-        if url.drivername not in {"postgresql", "postgres"}:
-            raise DataError("the URL is of no known database; write postgresql://USER@HOST/NAME")
-        url = url.set(drivername="postgresql+psycopg")
-        return cls(create_engine(url, connect_args={"connect_timeout": CONNECT_SECONDS}))
+def unseen(sent: Feedback, judged_on: Digits) -> Digits:
+    """What was sent but repetitions and images of ``judged_on``; raises DataError for nothing."""
+    digests = _digests(sent.digits)
+    kept = ~(_repeated(digests) | np.isin(digests, _digests(judged_on)))
+    if not kept.any():
+        raise DataError("every new image is one of an evaluation set; send others")
+    return sent.digits.take(np.flatnonzero(kept))
 
-    def close(self) -> None:
-        """Let go of the database."""
-        self._engine.dispose()
 
-    def read(self, since: float | None = None, *, labelled_only: bool = False) -> Feedback:
-        """What was answered ``since`` this Unix time; raises DataError where that is nothing."""
-        with self._begin() as (connection, captures):
-            chosen = select(captures).order_by(captures.c.id)
-            if since is not None:
-                chosen = chosen.where(captures.c.time >= since)
-            if labelled_only:
-                chosen = chosen.where(captures.c.label.is_not(None))
-            found = connection.execute(chosen.execution_options(yield_per=READ_ROWS))
-            rows = list(found)
-        if not rows:
-            raise DataError(f"{self._name}: no image is like that; ask for more of them")
-        return Feedback.of(rows)
+def _limit(
+    fates: NDArray[np.str_],
+    clients: NDArray[np.str_],
+    limits: Limits,
+    rng: np.random.Generator,
+) -> None:
+    most = min(limits.client_images, max(1, int(limits.client_share * len(fates))))
+    for client in np.unique(clients):
+        rows = np.flatnonzero((clients == client) & (fates == "used"))
+        fates[rng.permutation(rows)[most:]] = "over a client's limit"
 
-    def purge(self, *, before: float | None = None, client: str | None = None) -> int:
-        """Remove what was answered before a Unix time, or what one client sent or labelled.
 
-        Without either, all of it. Returns how many images that were; raises DataError.
-        """
-        with self._begin() as (connection, captures):
-            gone = delete(captures)
-            if before is not None:
-                gone = gone.where(captures.c.time < before)
-            if client is not None:
-                gone = gone.where(
-                    (captures.c.client == client) | (captures.c.label_client == client)
-                )
-            return connection.execute(gone).rowcount
+def _repeated(digests: NDArray[np.bytes_]) -> NDArray[np.bool_]:
+    """Whether the same bytes stand in an earlier row (N,)."""
+    repeated = np.ones(len(digests), bool)
+    repeated[np.unique(digests, return_index=True)[1]] = False
+    return repeated
 
-    @contextmanager
-    def _begin(self) -> Iterator[tuple[Connection, Table]]:
-        """A transaction and the table in it; raises DataError."""
-        try:
-            with self._engine.begin() as connection:
-                tables = MetaData()
-                form = Table(FORMAT, tables, autoload_with=connection)
-                version = connection.execute(select(form.c.version)).scalar_one()
-                if version != VERSION:
-                    raise DataError(
-                        f"{self._name}: its tables are of version {version}, and {VERSION} is "
-                        "read here; take the training package of that service"
-                    )
-                yield connection, Table(CAPTURES, tables, autoload_with=connection)
-        except NoSuchTableError:
-            raise DataError(f"{self._name}: no service has kept anything here") from None
-        except SQLAlchemyError as error:
-            words = " ".join(str(getattr(error, "orig", None) or error).split())
-            raise DataError(f"{self._name}: cannot be used ({words}); mend that first") from None
+
+def _disputed(digests: NDArray[np.bytes_], labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Whether the same bytes also stand under another label (N,)."""
+    _, image = np.unique(digests, return_inverse=True)
+    least, most = np.full(len(labels), 255), np.zeros(len(labels), int)
+    np.minimum.at(least, image, labels)
+    np.maximum.at(most, image, labels)
+    return np.asarray((least != most)[image])
+
+
+def _digests(digits: Digits) -> NDArray[np.bytes_]:
+    """SHA-256 of the bytes of each image, in hexadecimal (N,)."""
+    return np.array([hashlib.sha256(image.tobytes()).hexdigest() for image in digits.images], "S64")

@@ -11,7 +11,7 @@ import math
 import os
 import warnings
 import zlib
-from io import BufferedIOBase
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -75,9 +75,15 @@ def read_npz(path: Path) -> Digits:
     which rows test is for the recipe to say. Raises DataError; rows are counted
     from 0.
     """
-    with opened(path) as file:
-        images, labels, names = _npz_arrays(path, file)
-    images_name, labels_name = (f"{path}: {name}" for name in names)
+    arrays = npz_arrays(path, NPZ_NAMES)
+    (images_name, images), (labels_name, labels) = arrays.items()
+    return checked_arrays(images, labels, f"{path}: {images_name}", f"{path}: {labels_name}")
+
+
+def checked_arrays(
+    images: NDArray[np.generic], labels: NDArray[np.generic], images_name: str, labels_name: str
+) -> Digits:
+    """Arrays as ``read_npz`` takes them, as Digits; raises DataError naming what does not fit."""
     if images.ndim == 2 and images.shape[1] == PIXELS:  # noqa: PLR2004 - images in rows
         images = images.reshape(-1, FRAME_SIDE, FRAME_SIDE)
     return checked(
@@ -85,20 +91,20 @@ def read_npz(path: Path) -> Digits:
     )
 
 
-def _npz_arrays(
-    path: Path, file: BufferedIOBase
-) -> tuple[NDArray[np.generic], NDArray[np.generic], tuple[str, str]]:
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            for names in NPZ_NAMES:
-                if set(names) <= set(archive.files):
-                    return archive[names[0]], archive[names[1]], names
-            found = ", ".join(archive.files)
-    except Exception:  # noqa: BLE001 - numpy and zipfile raise whatever damage makes them trip over
-        raise DataError(
-            f"{path}: is damaged or no .npz of plain arrays; write it again with numpy.savez"
-        ) from None
-    wanted = ", or ".join(" and ".join(names) for names in NPZ_NAMES)
+def npz_arrays(path: Path, choices: Sequence[tuple[str, ...]]) -> dict[str, NDArray[np.generic]]:
+    """The arrays of the first of ``choices`` whose names are all there; raises DataError."""
+    with opened(path) as file:
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                for names in choices:
+                    if set(names) <= set(archive.files):
+                        return {name: archive[name] for name in names}
+                found = ", ".join(archive.files)
+        except Exception:  # noqa: BLE001 - numpy and zipfile raise whatever damage makes them trip over
+            raise DataError(
+                f"{path}: is damaged or no .npz of plain arrays; write it again with numpy.savez"
+            ) from None
+    wanted = ", or ".join(" and ".join(names) for names in choices)
     raise DataError(f"{path}: holds {found or 'nothing'}; call its arrays {wanted}")
 
 

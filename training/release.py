@@ -1,8 +1,9 @@
 """From a trained network to the artifact: calibrate, evaluate, record."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -37,10 +38,26 @@ GOLDEN_IMAGES = 16
 GOLDEN_STROKE_POINTS = 40
 
 
-def build(  # noqa: PLR0913 - the last five may be left out
+@dataclass(frozen=True)
+class Continuation:
+    """What a run goes on from, and learns beside its own data.
+
+    first: the artifact whose parameters it begins with, None to begin anew. digits: what it
+    learns besides, in every epoch. digests: of all that makes the run another one, by name,
+    beside those of the data. record: what the training record says of it.
+    """
+
+    first: Artifact | None
+    digits: Digits
+    digests: Mapping[str, str]
+    record: Mapping[str, Any]
+
+
+def build(  # noqa: PLR0913 - the last six may be left out
     recipe: Recipe,
     data: Mnist,
     *,
+    continuation: Continuation | None = None,
     teachers: Sequence[Artifact] = (),
     folder: RunFolder | None = None,
     resume: bool = False,
@@ -56,10 +73,11 @@ def build(  # noqa: PLR0913 - the last five may be left out
     report; one that cannot be written costs no more than itself. Raises
     TrainingError.
     """
-    digits, validation, held_out = split(
-        data, recipe.data.validation_fraction, generator(SPLIT_SEED, Stream.SPLIT)
-    )
+    digits, validation, held_out = divided(recipe, data)
     digests = data.digests | _teacher_digests(teachers)
+    if continuation:
+        digits = _joined(digits, continuation.digits)
+        digests |= continuation.digests
     start = None
     if folder:
         folder.create(keep=resume)
@@ -75,6 +93,7 @@ def build(  # noqa: PLR0913 - the last five may be left out
             recipe,
             digits,
             validation,
+            first=continuation.first.network if continuation and continuation.first else None,
             teachers=[teacher.network for teacher in teachers],
             progress=progress,
             start=start,
@@ -88,6 +107,7 @@ def build(  # noqa: PLR0913 - the last five may be left out
             "source_revision": environment.source_revision(),
             "machine": environment.machine(),
             "epochs": [dataclasses.asdict(epoch) for epoch in history],
+            **(continuation.record if continuation else {}),
         }
         artifact = with_reference(
             _artifact(recipe, network, record, validation, data if open_test else None),
@@ -106,6 +126,18 @@ def build(  # noqa: PLR0913 - the last five may be left out
                     raise
                 progress.say(str(error))
     return artifact
+
+
+def divided(recipe: Recipe, data: Mnist) -> tuple[Digits, Digits, str]:
+    """Training and validation digits as ``dataset.split`` gives them, alike in all runs."""
+    fraction = recipe.data.validation_fraction
+    return split(data, fraction, generator(SPLIT_SEED, Stream.SPLIT))
+
+
+def _joined(digits: Digits, more: Digits) -> Digits:
+    return Digits(
+        np.concatenate([digits.images, more.images]), np.concatenate([digits.labels, more.labels])
+    )
 
 
 def _teacher_digests(teachers: Sequence[Artifact]) -> dict[str, str]:

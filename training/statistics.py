@@ -34,14 +34,37 @@ def clustered_interval(
     Whole clusters are drawn with replacement (Davison and Hinkley 1997, section
     3.8): one writer's digits are alike, so there is less in them than their number says.
     """
+    low, high = np.quantile(_resampled_means(right, clusters), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def upper_bound(
+    differences: NDArray[np.floating], clusters: NDArray[np.integer] | None = None
+) -> float:
+    """Upper 95 % bound (one-sided) of the mean of paired differences (N,), by the same bootstrap.
+
+    Without ``clusters``, single pairs are drawn: then it is enough to draw how often each of the
+    few values comes up, as a difference of two answers has but three.
+    """
+    if clusters is not None:
+        return float(np.quantile(_resampled_means(differences, clusters), 0.95))
+    values, counts = np.unique(differences, return_counts=True)
+    rng = np.random.default_rng(BOOTSTRAP_SEED)
+    draws = rng.multinomial(len(differences), counts / len(differences), RESAMPLES)
+    return float(np.quantile(draws @ values / len(differences), 0.95))
+
+
+def _resampled_means(
+    values: NDArray[np.floating] | NDArray[np.bool_], clusters: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """Means of values (N,) over clusters drawn anew: (R,)."""
     _, members = np.unique(clusters, return_inverse=True)
     sizes = np.bincount(members)  # (W,)
-    successes = np.bincount(members, weights=right)
+    sums = np.bincount(members, weights=values)
     rng = np.random.default_rng(BOOTSTRAP_SEED)
     # How often each writer is drawn, not who is drawn: (R, W) counts in place of (R, W) names.
     draws = rng.multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), RESAMPLES)
-    low, high = np.quantile((draws @ successes) / (draws @ sizes), [0.025, 0.975])
-    return float(low), float(high)
+    return np.asarray((draws @ sums) / (draws @ sizes))
 
 
 def risks(right: NDArray[np.bool_], scores: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -25,11 +25,12 @@ from training.schedules import learning_rate
 from training.streams import Stream, generator
 
 
-def train(  # noqa: PLR0913 - the last four may be left out
+def train(  # noqa: PLR0913 - the last five may be left out
     recipe: Recipe,
     digits: Digits,
     validation: Digits,
     *,
+    first: Network | None = None,
     teachers: Sequence[Network] = (),
     progress: Progress | None = None,
     start: Checkpoint | None = None,
@@ -37,6 +38,7 @@ def train(  # noqa: PLR0913 - the last four may be left out
 ) -> tuple[Network, tuple[Epoch, ...]]:
     """Train a network as ``recipe`` says; returns it with the record of its epochs.
 
+    first: whose parameters to begin with, not drawn ones; of the recipe's architecture.
     teachers: whom a recipe with ``Distillation`` learns from. start: the checkpoint to go on
     from. save: takes one after every epoch. The same
     recipe, data and kind of machine give the same parameters, bit for bit, however
@@ -44,7 +46,7 @@ def train(  # noqa: PLR0913 - the last four may be left out
     """
     with ExitStack() as stack:
         helper = stack.enter_context(Helper()) if recipe.threads > 1 else None
-        run = Run(recipe, start, helper, teachers)
+        run = Run(recipe, start, helper, teachers, first)
         batches = stack.enter_context(source(digits, recipe, len(run.history) + 1))
         while not run.finished:
             number = len(run.history) + 1
@@ -66,12 +68,16 @@ class Run:
         start: Checkpoint | None = None,
         helper: Helper | None = None,
         teachers: Sequence[Network] = (),
+        first: Network | None = None,
     ) -> None:
         self.recipe = recipe
         self.history: tuple[Epoch, ...] = start.history if start else ()
         architecture = recipe.architecture
         rng = generator(recipe.seed, Stream.PARAMETERS)
         self._vector = initialize(architecture, recipe.initialization, rng)
+        if first:
+            for name, view in named_views(architecture, self._vector).items():
+                view[...] = first.parameters[name]
         self._optimizer = Optimizer(recipe.optimizer, learned_count(architecture))
         self._running = self._vector.copy() if recipe.average_decay else self._vector
         self._best = self._vector.copy() if recipe.patience else None

@@ -18,7 +18,7 @@ from service import database
 from service.database import Limits, Tables
 from tests.helpers import missing
 from tests.server import free_port
-from training.feedback import Feedback, Kept
+from training.captures import Feedback, Kept
 
 # The server refuses to run as root.
 NOBODY = 65_534

@@ -33,7 +33,7 @@ ALLOWED = {
 OPTIONAL = {
     "model/export.py": {"onnx"},
     "service/database.py": {"sqlalchemy"},
-    "training/feedback.py": {"sqlalchemy"},
+    "training/captures.py": {"sqlalchemy"},
 }
 
 FREE_OF_FLASK = [

@@ -4,7 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.helpers import PROPERTY, table
-from training.statistics import clustered_interval, risks, wilson_interval
+from training.statistics import clustered_interval, risks, upper_bound, wilson_interval
 
 # -- the interval of a proportion -------------------------------------------
 
@@ -98,6 +98,35 @@ def test_neither_the_order_of_images_nor_the_clusters_numbers_matter() -> None:
     expected = clustered_interval(right, clusters)
     assert clustered_interval(right[order], clusters[order]) == expected
     assert clustered_interval(right, 1000 * clusters - 7) == expected
+
+
+# -- the bound of paired differences -----------------------------------------
+
+
+@table(
+    "worse, better, same, expected",
+    {
+        # One-sided: the mean and 1.645 standard errors of a difference of -1, 0 or 1.
+        "even": (50, 50, 9900, 1.645 * 10 / 10_000),
+        "worse": (60, 40, 9900, (20 + 1.645 * 9.998) / 10_000),
+        "better": (10, 90, 9900, (-80 + 1.645 * 9.97) / 10_000),
+        "nothing differs": (0, 0, 100, 0.0),
+        "always worse": (100, 0, 0, 1.0),
+    },
+)
+def test_the_upper_bound_of_pairs(worse: int, better: int, same: int, expected: float) -> None:
+    differences = np.repeat([1.0, -1.0, 0.0], [worse, better, same])
+    assert upper_bound(differences) == pytest.approx(expected, abs=7e-5)
+
+
+def test_what_one_writer_loses_says_less_than_what_many_do() -> None:
+    differences = np.zeros(3000)
+    differences[:30] = 1
+    writers = np.repeat(np.arange(100), 30)
+    spread = np.tile(np.arange(100), 30)
+    one, many = upper_bound(differences, writers), upper_bound(differences, spread)
+    assert one == pytest.approx(0.03, abs=0.001)  # drawn up to three times
+    assert many < 0.014
 
 
 # -- risk and coverage ------------------------------------------------------
