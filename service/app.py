@@ -1,13 +1,13 @@
 """The application factory: all parts of the service are wired here, and nowhere else."""
 
 import os
-import time
 from collections.abc import Callable
+from functools import partial
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from model import Classifier, locate
+from model import Classifier
 from service import description, errors, feedback, page, responses, routes
 from service.cors import Cors
 from service.drift import Drift
@@ -19,6 +19,7 @@ from service.keys import Keys
 from service.limits import Limits
 from service.logs import AccessLog
 from service.metrics import Metrics
+from service.models import Models
 from service.protocols import MODEL_NAME, native, v1, v2
 from service.settings import Settings
 
@@ -30,32 +31,31 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     """
     settings = settings or Settings.from_env(os.environ)
     keys = Keys.of(settings)
-    began = time.perf_counter()
-    classifier = classifier or Classifier.load(locate(settings.model, settings.store))
-    artifact = classifier.artifact
     metrics = Metrics()
-    metrics.set_model(artifact, time.perf_counter() - began)
+    models = Models(settings, metrics, classifier)
     exchange = Exchange(
         metrics,
         keys,
         AccessLog(settings.log_level) if settings.access_log else None,
         Cors(settings.cors_origins) if settings.cors_origins else None,
     )
-    drift = Drift(artifact, settings.drift_window)
+    drift = Drift(models.classifier.artifact, settings.drift_window)
+    models.moved.append(lambda classifier: drift.follow(classifier.artifact))
     metrics.tell(drift)
     watchers: list[Watch] = [drift.watch]
     captures = feedback.captures(settings, metrics)
     if captures:
         watchers.append(feedback.keeper(captures, keys))
-    inference, limits = Inference(classifier, metrics, watchers), Limits.of(settings)
-    readers = native.readers(limits) | v1.readers(artifact, limits) | v2.readers(artifact, limits)
+    inference, limits = Inference(models, metrics, watchers), Limits.of(settings)
+    readers = native.readers(limits) | v1.readers(limits) | v2.readers(limits)
     endpoints = native.endpoints(inference, limits) | v1.endpoints(inference, limits)
     if captures:
         endpoints |= feedback.endpoints(captures, metrics, keys, limits)
 
     app = responses.App(__name__, static_folder=None)
     app.extensions["captures"] = captures
-    app.extensions["health"] = health = Health(classifier)
+    app.extensions["health"] = health = Health(models)
+    app.extensions["models"] = models
     app.extensions["metrics"] = metrics
     app.extensions["drift"] = drift
     app.url_map.converters["segment"] = v1.Segment
@@ -64,13 +64,12 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
         app.add_url_rule(route, route, _predicting(inference, reader), methods=["POST"])
     for route, endpoint in endpoints.items():
         app.add_url_rule(route, route, _view(endpoint), methods=["POST"])
-    app.register_blueprint(v1.blueprint(artifact, health))
+    app.register_blueprint(v1.blueprint(inference, health))
     app.register_blueprint(v2.blueprint(inference, limits, health, _asks_as_admin(keys)))
     app.register_blueprint(routes.blueprint(inference, health, drift))
     app.register_blueprint(page.blueprint(settings))
     app.register_blueprint(description.blueprint(settings))
-    served = {"name": MODEL_NAME, "version": str(artifact.version)}
-    app.wsgi_app = Front(app.wsgi_app, exchange, inference, ways(readers, served))  # type: ignore[method-assign] # as Flask's documentation has it
+    app.wsgi_app = Front(app.wsgi_app, exchange, inference, ways(readers, {"name": MODEL_NAME}))  # type: ignore[method-assign] # as Flask's documentation has it
     return app
 
 
@@ -78,7 +77,7 @@ def _predicting(inference: Inference, reader: Reader) -> Callable[..., Response]
     """What predicts an answer to what ``reader`` reads, as Flask calls it."""
 
     def predict(request: Request, **parameters: str) -> Reply:
-        return inference.answer(request, lambda: reader(request, **parameters))
+        return inference.answer(request, partial(reader, request, **parameters))
 
     return _view(predict)
 

@@ -52,8 +52,18 @@ class Drift:
         self._file: Path | None = None
         self._fault = ""
 
-    def watch(self, _request: Request, _artifact: Artifact, seen: Seen) -> None:
-        """What was answered to one request."""
+    def follow(self, artifact: Artifact) -> None:
+        """Begin anew with another model, whose reference is another."""
+        with self._lock:
+            self._artifact, self._reference = artifact, artifact.reference
+            self._about = f"{artifact.digest()} by {self._width:g} seconds"
+            self._waiting, self._held = [], 0
+            self._slices = self._written = {}
+
+    def watch(self, _request: Request, artifact: Artifact, seen: Seen) -> None:
+        """What was answered to one request; by another model than is followed, it is left out."""
+        if artifact is not self._artifact:
+            return
         digits = [one.digit for one in seen.predictions]
         confidences = [one.confidence for one in seen.predictions]
         self.observe(seen.frames, digits, confidences, seen.energies)

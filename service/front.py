@@ -125,10 +125,12 @@ def _reply(response: wsgi.Response) -> Reply:
 def ways(
     readers: Mapping[str, Reader], parameters: Mapping[str, str]
 ) -> dict[str, tuple[str, Reader]]:
-    """The paths of ``readers`` with their routes, where these have the given ``parameters``."""
+    """The paths of ``readers`` with their routes, of those that have no other ``parameters``."""
     found: dict[str, tuple[str, Reader]] = {}
     for route, reader in readers.items():
         names = PARAMETER.findall(route)
+        if not parameters.keys() >= {*names}:
+            continue
         path = PARAMETER.sub(lambda match: parameters[match[1]], route)
         found[path] = route, partial(reader, **{name: parameters[name] for name in names})
     return found

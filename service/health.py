@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from model import Classifier
+from service.models import Models
 
 
 @dataclass
@@ -14,7 +14,7 @@ class Health:
     up, so what can make it unready is that its worker is draining.
     """
 
-    classifier: Classifier
+    models: Models
     draining: bool = False
 
     @property
@@ -26,7 +26,7 @@ class Health:
         """The body of a readiness answer; ``verbose`` adds every check."""
         report: dict[str, Any] = {"status": "ready" if self.ready else "draining"}
         if verbose:
-            artifact = self.classifier.artifact
+            artifact = self.models.classifier.artifact
             report["checks"] = {
                 "model": f"{artifact.name} version {artifact.version} verified",
                 "worker": "draining" if self.draining else "accepting",

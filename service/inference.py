@@ -1,6 +1,7 @@
 """The request pipeline, free of any web framework: read, classify, write."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -12,6 +13,7 @@ from service.batches import Batch, check_frames, only
 from service.errors import RouteError
 from service.exchange import Reply, Request
 from service.metrics import Metrics
+from service.models import Models
 
 
 class Question(NamedTuple):
@@ -26,15 +28,17 @@ class Question(NamedTuple):
     write: Callable[[Artifact, Sequence[Prediction]], Reply]
 
 
-# From a Request, and the parameters of its route as text, to a Question.
+# From a Request, the Artifact that it is asked of, and the parameters of its route as text, to
+# a Question.
 Reader: TypeAlias = Callable[..., Question]
 
 
 class Asked(NamedTuple):
-    """A question, the request that it came with, and the seconds that it took to read it."""
+    """A question, the request that it came with, who is asked, and the seconds to read it."""
 
     question: Question
     request: Request
+    classifier: Classifier
     seconds: float
 
 
@@ -44,24 +48,29 @@ Watch: TypeAlias = Callable[[Request, Artifact, Seen], None]
 
 @dataclass(frozen=True)
 class Inference:
-    """The one way of every request, in whatever dialect, through one classifier."""
+    """The one way of every request, in whatever dialect, through the classifier at hand."""
 
-    classifier: Classifier
+    models: Models
     metrics: Metrics
     watchers: Sequence[Watch] = ()
 
-    def answer(self, request: Request, read: Callable[[], Question]) -> Reply:
+    @property
+    def artifact(self) -> Artifact:
+        """The model that is served now."""
+        return self.models.classifier.artifact
+
+    def answer(self, request: Request, read: Callable[[Artifact], Question]) -> Reply:
         """The reply to what ``read`` returns; raises what it raises, and NotAFrame."""
         [reply] = self.answer_together([self.ask(request, read)])
         if isinstance(reply, Exception):
             raise reply
         return reply
 
-    def ask(self, request: Request, read: Callable[[], Question]) -> Asked:
+    def ask(self, request: Request, read: Callable[[Artifact], Question]) -> Asked:
         """Read a question; raises what ``read`` raises, and NotAFrame."""
-        began = time.perf_counter()
+        began, classifier = time.perf_counter(), self.models.classifier
         try:
-            question = read()
+            question = read(classifier.artifact)
             if question.manner == "never":
                 check_frames(question.batch)
         except RouteError:  # of another model: no failure of this one
@@ -69,7 +78,7 @@ class Inference:
         except Exception:
             self.metrics.count_failure(time.perf_counter() - began)
             raise
-        return Asked(question, request, time.perf_counter() - began)
+        return Asked(question, request, classifier, time.perf_counter() - began)
 
     def answer_together(self, asked: Sequence[Asked]) -> list[Reply | Exception]:
         """The replies to questions that came at the same time, in their order.
@@ -79,7 +88,7 @@ class Inference:
         """
         began = time.perf_counter()
         try:
-            seen = self._look([one.question for one in asked])
+            seen = _look(asked)
         except Exception as error:  # noqa: BLE001 - it is handed on
             failure = error
         else:
@@ -91,24 +100,8 @@ class Inference:
         self.metrics.count_failure(asked[0].seconds + time.perf_counter() - began)
         return [failure]
 
-    def _look(self, questions: Sequence[Question]) -> list[Seen]:
-        """What is seen in the images of each; those that are normalized alike go together."""
-        if len(questions) == 1:
-            [(batch, manner, _)] = questions
-            return [self.classifier.look(batch.images, manner)]
-        seen, ends = dict[Manner, Seen](), dict[Manner, int]()
-        for manner in {question.manner for question in questions}:
-            batches = [question.batch.images for question in questions if question.manner == manner]
-            images = [image for batch in batches for image in batch]
-            seen[manner], ends[manner] = self.classifier.look(images, manner), 0
-        parts = []
-        for batch, manner, _ in questions:
-            start, ends[manner] = ends[manner], ends[manner] + len(batch.images)
-            parts.append(seen[manner].part(start, ends[manner]))
-        return parts
-
     def _write(self, asked: Asked, seen: Seen, seconds: float) -> Reply | Exception:
-        began, artifact = time.perf_counter(), self.classifier.artifact
+        began, artifact = time.perf_counter(), asked.classifier.artifact
         try:
             reply = asked.question.write(artifact, seen.predictions)
         except Exception as error:  # noqa: BLE001 - it is handed on
@@ -129,4 +122,22 @@ class Inference:
         image = only(batch)
         if manner == "never":
             check_frames(batch)
-        return self.classifier.explain(image, manner)
+        return self.models.classifier.explain(image, manner)
+
+
+def _look(asked: Sequence[Asked]) -> list[Seen]:
+    """What is seen in the images of each; those that are asked alike go together."""
+    if len(asked) == 1:
+        [(question, _, classifier, _)] = asked
+        return [classifier.look(question.batch.images, question.manner)]
+    alike = defaultdict[tuple[Classifier, Manner], list[int]](list)
+    for index, one in enumerate(asked):
+        alike[one.classifier, one.question.manner].append(index)
+    parts = dict[int, Seen]()
+    for (classifier, manner), indices in alike.items():
+        batches = [asked[index].question.batch.images for index in indices]
+        seen, end = classifier.look([image for batch in batches for image in batch], manner), 0
+        for index, batch in zip(indices, batches, strict=True):
+            start, end = end, end + len(batch)
+            parts[index] = seen.part(start, end)
+    return [parts[index] for index in range(len(asked))]

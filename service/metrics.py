@@ -9,7 +9,7 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import prometheus_client
@@ -131,9 +131,15 @@ class Metrics:
         )
         self.model_info = Gauge(
             "digits_model_info",
-            "The loaded model, always 1",
+            "1 for the model that is served, 0 for one that was",
             ["name", "version", "digest"],
             multiprocess_mode="livemax",
+            registry=registry,
+        )
+        self.reloads = prometheus_client.Counter(
+            "digits_reloads",
+            "Models that were to be served instead of another",
+            ["result"],
             registry=registry,
         )
         self.model_load = Gauge(
@@ -144,6 +150,7 @@ class Metrics:
         )
         for digit in range(CLASSES):  # one that was never seen is a 0, not a gap
             self.predictions.labels(str(digit))
+        self._model: Gauge | None = None
         self.gathers = False
         self._beside: list[Collector] = []
         self._writing = threading.Lock()
@@ -219,9 +226,18 @@ class Metrics:
                 self.rejected.labels(reason).inc(count)
 
     def set_model(self, artifact: Artifact, load_seconds: float) -> None:
-        """Record the model that is served."""
-        self.model_info.labels(artifact.name, str(artifact.version), artifact.digest()).set(1)
+        """Record the model that is served, and that no other one is."""
+        if self._model:
+            self._model.set(0)
+        self._model = self.model_info.labels(
+            artifact.name, str(artifact.version), artifact.digest()
+        )
+        self._model.set(1)
         self.model_load.set(load_seconds)
+
+    def count_reload(self, result: Literal["succeeded", "failed"]) -> None:
+        """Record that another model was to be served."""
+        self.reloads.labels(result).inc()
 
     def tell(self, collector: Collector) -> None:
         """Expose what another collects, which is of all workers already."""

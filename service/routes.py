@@ -20,8 +20,6 @@ VERSION = re.compile(r"[1-9][0-9]*")
 def blueprint(inference: Inference, health: Health, drift: Drift) -> Blueprint:
     """What tells about the service and its model, over the parts of one application."""
     routes = Blueprint("digits", __name__)
-    artifact = inference.classifier.artifact
-    card_json = json.dumps(card(artifact))  # not by orjson: a seed may have over 64 bits
 
     @routes.get("/livez")
     def livez() -> Response:
@@ -40,6 +38,7 @@ def blueprint(inference: Inference, health: Health, drift: Drift) -> Blueprint:
 
     @routes.get("/models")
     def models() -> Response:
+        artifact = inference.artifact
         return in_json(
             {
                 "models": [
@@ -57,13 +56,15 @@ def blueprint(inference: Inference, health: Health, drift: Drift) -> Blueprint:
 
     @routes.get("/models/<version>")
     def model_card(version: str) -> Response:
+        artifact = inference.artifact
         if version != str(artifact.version):
             address = url_for(".model_card", version=artifact.version)
             wrong = "is not loaded" if VERSION.fullmatch(version) else "is not a whole number"
             raise errors.UnknownModelVersion(
                 "version", f"this version {wrong}; ask for version {artifact.version} at {address}"
             )
-        return Response(card_json, content_type=JSON)
+        # Not by orjson: a seed may have over 64 bits.
+        return Response(json.dumps(card(artifact)), content_type=JSON)
 
     @routes.get("/drift")
     def drifting() -> Response:

@@ -83,7 +83,9 @@ class EventLoopWorker(Worker):
         for number in (signal.SIGINT, signal.SIGQUIT):
             loop.add_signal_handler(number, partial(os._exit, 0))
         settings = Settings.from_env(os.environ)
-        with ThreadPoolExecutor(settings.threads) as pool:
+        models = self.wsgi.extensions["models"]
+        with ThreadPoolExecutor(settings.threads) as pool, ThreadPoolExecutor(1) as watch:
+            look = loop.run_in_executor(watch, models.look)
             server = Server(
                 self.wsgi.wsgi_app,
                 metrics.write,
@@ -103,6 +105,8 @@ class EventLoopWorker(Worker):
                 self.notify()
                 server.tick()
                 self._drift.tick()
+                if look.done():
+                    look = loop.run_in_executor(watch, models.look)
                 await _wait(self._stop, TICK_SECONDS)
             server.draining = True
             for listener in listeners:

@@ -46,13 +46,13 @@ def endpoints(inference: Inference, limits: Limits) -> dict[str, Endpoint]:
 
             answer = draw(batch.images[0], why)
         else:
-            answer = answers.explanation(inference.classifier.artifact, why, request.id)
+            answer = answers.explanation(inference.artifact, why, request.id)
         return Reply(answer, written, headers={"Cache-Control": "no-store"})
 
     return {EXPLAIN: explain}
 
 
-def read_predict(request: Request, limits: Limits) -> Question:
+def read_predict(request: Request, _artifact: Artifact, limits: Limits) -> Question:
     """What is asked of ``/predict``; raises RequestError."""
     manner, wanted = USUAL
     if request.environ["QUERY_STRING"]:

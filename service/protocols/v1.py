@@ -28,10 +28,12 @@ class Segment(BaseConverter):
     regex = "[^/:]+"
 
 
-def readers(artifact: Artifact, limits: Limits) -> dict[str, Reader]:
+def readers(limits: Limits) -> dict[str, Reader]:
     """What reads the questions to POST, by their route."""
 
-    def read(request: Request, name: str, version: str | None = None) -> Question:
+    def read(
+        request: Request, artifact: Artifact, name: str, version: str | None = None
+    ) -> Question:
         check_model(artifact, name, version)
         asked = _read(request, limits)
         return Question(asked.batch, "auto", partial(_write, in_columns=asked.in_columns))
@@ -41,9 +43,9 @@ def readers(artifact: Artifact, limits: Limits) -> dict[str, Reader]:
 
 def endpoints(inference: Inference, limits: Limits) -> dict[str, Endpoint]:
     """What else is answered to POST, by its route."""
-    artifact = inference.classifier.artifact
 
     def explain(request: Request, name: str, version: str | None = None) -> Reply:
+        artifact = inference.artifact
         check_model(artifact, name, version)
         why = inference.explain(_read(request, limits).batch)
         [said] = _entries(artifact, [why.prediction])
@@ -54,7 +56,7 @@ def endpoints(inference: Inference, limits: Limits) -> dict[str, Endpoint]:
     return {f"{base}:explain": explain for base in (MODEL, VERSION)}
 
 
-def blueprint(artifact: Artifact, health: Health) -> Blueprint:
+def blueprint(inference: Inference, health: Health) -> Blueprint:
     """What both dialects are told about the model."""
     routes = Blueprint("v1", __name__)
 
@@ -65,6 +67,7 @@ def blueprint(artifact: Artifact, health: Health) -> Blueprint:
     @routes.get(MODEL)
     @routes.get(VERSION)
     def status(name: str, version: str | None = None) -> Response:
+        artifact = inference.artifact
         check_model(artifact, name, version)
         state = {
             "version": str(artifact.version),

@@ -23,10 +23,12 @@ VERSION = f"{MODEL}/versions/<version>"
 STORED = "/v2/repository/models/<name>"
 
 
-def readers(artifact: Artifact, limits: Limits) -> dict[str, Reader]:
+def readers(limits: Limits) -> dict[str, Reader]:
     """What reads the questions to POST, by their route."""
 
-    def read(request: Request, name: str, version: str | None = None) -> Question:
+    def read(
+        request: Request, artifact: Artifact, name: str, version: str | None = None
+    ) -> Question:
         check_model(artifact, name, version)
         body = receive(request.environ, limits.max_body_bytes)
         asked = v2_request.read(body, request.header(HEADER_LENGTH), limits)
@@ -52,15 +54,14 @@ def blueprint(
     is_admin: whether the request at hand is an administrator's.
     """
     routes = Blueprint("v2", __name__)
-    artifact = inference.classifier.artifact
-    _tell_health(routes, artifact, health)
+    _tell_health(routes, inference, health)
     _tell_metadata(routes, inference)
-    _list_models(routes, artifact, limits, health)
-    _manage_models(routes, artifact, is_admin)
+    _list_models(routes, inference, limits, health)
+    _manage_models(routes, inference, is_admin)
     return routes
 
 
-def _tell_health(routes: Blueprint, artifact: Artifact, health: Health) -> None:
+def _tell_health(routes: Blueprint, inference: Inference, health: Health) -> None:
     @routes.get("/v2/health/live")
     def live() -> Response:
         return in_json({"live": True})
@@ -72,13 +73,11 @@ def _tell_health(routes: Blueprint, artifact: Artifact, health: Health) -> None:
     @routes.get(f"{MODEL}/ready")
     @routes.get(f"{VERSION}/ready")
     def model_ready(name: str, version: str | None = None) -> Response:
-        check_model(artifact, name, version)
+        check_model(inference.artifact, name, version)
         return in_json({"name": name, "ready": health.ready}, 200 if health.ready else 503)
 
 
 def _tell_metadata(routes: Blueprint, inference: Inference) -> None:
-    artifact = inference.classifier.artifact
-
     @routes.get("/v2")
     def server() -> Response:
         return in_json(v2_metadata.server())
@@ -86,21 +85,21 @@ def _tell_metadata(routes: Blueprint, inference: Inference) -> None:
     @routes.get(MODEL)
     @routes.get(VERSION)
     def model(name: str, version: str | None = None) -> Response:
-        check_model(artifact, name, version)
-        return in_json(v2_metadata.model(artifact))
+        check_model(inference.artifact, name, version)
+        return in_json(v2_metadata.model(inference.artifact))
 
     @routes.get("/v2/models/stats")
     def all_statistics() -> Response:
-        return in_json(v2_metadata.statistics(artifact, inference.metrics.totals()))
+        return in_json(v2_metadata.statistics(inference.artifact, inference.metrics.totals()))
 
     @routes.get(f"{MODEL}/stats")
     @routes.get(f"{VERSION}/stats")
     def statistics(name: str, version: str | None = None) -> Response:
-        check_model(artifact, name, version)
+        check_model(inference.artifact, name, version)
         return all_statistics()
 
 
-def _list_models(routes: Blueprint, artifact: Artifact, limits: Limits, health: Health) -> None:
+def _list_models(routes: Blueprint, inference: Inference, limits: Limits, health: Health) -> None:
     @routes.post("/v2/repository/index")
     def index() -> Response:
         body = receive(request.environ, limits.max_body_bytes)
@@ -109,10 +108,12 @@ def _list_models(routes: Blueprint, artifact: Artifact, limits: Limits, health: 
         if not isinstance(only_ready, bool):
             raise errors.WrongType("ready", f"ready is {kind(only_ready)}; send a boolean")
         listed = health.ready or not only_ready
-        return in_json([v2_metadata.index(artifact, ready=health.ready)] if listed else [])
+        return in_json(
+            [v2_metadata.index(inference.artifact, ready=health.ready)] if listed else []
+        )
 
 
-def _manage_models(routes: Blueprint, artifact: Artifact, is_admin: Callable[[], bool]) -> None:
+def _manage_models(routes: Blueprint, inference: Inference, is_admin: Callable[[], bool]) -> None:
     def check(name: str) -> None:
         if not is_admin():
             raise errors.Forbidden(
@@ -120,7 +121,7 @@ def _manage_models(routes: Blueprint, artifact: Artifact, is_admin: Callable[[],
                 "only an administrator may load and unload models; "
                 "send Authorization: Bearer and the administrator's token",
             )
-        check_model(artifact, name)
+        check_model(inference.artifact, name)
 
     @routes.post(f"{STORED}/load")
     def load(name: str) -> Response:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from numpy.typing import NDArray
 
 from model import Artifact, Classifier, Prediction
 from model.classifier import Seen
@@ -22,6 +23,7 @@ from service.exchange import Reply, Request
 from service.inference import Inference, Question
 from service.keys import Keys
 from service.metrics import Metrics
+from service.models import Models
 from service.settings import Settings
 from tests.helpers import ROOT, environment, table
 from tests.service.cases_access import ADMIN_KEY, KEY, OTHER_KEY
@@ -308,7 +310,7 @@ def test_an_image_is_kept_in_whatever_dialect_it_came(
     answer = client.post(path, json=body, headers={"X-Request-ID": "of-the-client"})
     assert answer.status_code == 200
     [(request_id, version, frames, predictions, sender)] = kept
-    artifact = taking.extensions["health"].classifier.artifact
+    artifact = taking.extensions["models"].classifier.artifact
     assert (request_id, version, sender) == ("of-the-client", artifact.version, "address 127.0.0.1")
     np.testing.assert_array_equal(np.asarray(frames), [FRAME])
     [prediction] = predictions
@@ -331,13 +333,12 @@ def test_of_requests_that_came_together_each_is_kept_with_its_own_frames(
         frames = np.stack([frame.pixels for frame in seen.frames])
         kept[request.id] = (frames, len(seen.predictions), len(seen.energies))
 
-    inference = Inference(Classifier(shipped), Metrics(), [keep])
+    metrics = Metrics()
+    inference = Inference(Models(Settings(), metrics, Classifier(shipped)), metrics, [keep])
     manners: list[Manner] = ["auto", "never", "auto", "never"]
     images = [[FRAME], [FRAME // 2, FRAME // 3], [FRAME[::-1].copy()], [FRAME // 4]]
     asked = [
-        inference.ask(
-            Request({}, str(number), 0.0), partial(Question, Batch(some, "x"), manner, answer)
-        )
+        inference.ask(Request({}, str(number), 0.0), partial(asked_for, some, manner))
         for number, (some, manner) in enumerate(zip(images, manners, strict=True))
     ]
     inference.answer_together(asked)
@@ -345,6 +346,10 @@ def test_of_requests_that_came_together_each_is_kept_with_its_own_frames(
         frames, *said = kept[str(number)]
         np.testing.assert_array_equal(frames, some)
         assert said == [len(some)] * 2
+
+
+def asked_for(images: list[NDArray[np.uint8]], manner: "Manner", _artifact: Artifact) -> Question:
+    return Question(Batch(images, "x"), manner, answer)
 
 
 def answer(_artifact: Artifact, _predictions: Sequence[Prediction]) -> Reply:

@@ -123,14 +123,12 @@ def test_a_failure_is_the_same(app: Flask, monkeypatch: pytest.MonkeyPatch) -> N
             assert_alike(app, case)
 
 
-def test_whatever_predicts_is_ahead_by_its_path(app: Flask, shipped: Artifact) -> None:
-    version = f"versions/{shipped.version}"
+def test_whatever_predicts_is_ahead_by_its_path(app: Flask) -> None:
+    """Where no version is named: there may be another in a second."""
     assert set(fronts(app)[0].ways) == {
         "/predict",
         "/v1/models/digits:predict",
-        f"/v1/models/digits/{version}:predict",
         "/v2/models/digits/infer",
-        f"/v2/models/digits/{version}/infer",
     }
 
 

@@ -60,7 +60,7 @@ def test_predictions_are_counted_by_digit_and_refusals_by_reason(client: FlaskCl
 
 
 def test_the_loaded_model_is_a_label(app: Flask, client: FlaskClient) -> None:
-    artifact = app.extensions["health"].classifier.artifact
+    artifact = app.extensions["models"].classifier.artifact
     info = ("digits_model_info", artifact.digest(), artifact.name, str(artifact.version))
     assert samples(client)[info] == 1
     assert samples(client)["digits_model_load_seconds",] > 0

@@ -24,6 +24,7 @@ from service.health import Health
 from service.inference import Inference
 from service.limits import Limits
 from service.metrics import Metrics
+from service.models import Models
 from service.protocols import v2
 from service.settings import Settings
 from tests.helpers import ROOT, table
@@ -472,8 +473,10 @@ def administrator(shipped: Artifact) -> FlaskClient:
     app = Flask(__name__)
     app.testing = True
     classifier = Classifier(shipped)
-    inference, limits = Inference(classifier, Metrics()), Limits.of(SETTINGS)
-    app.register_blueprint(v2.blueprint(inference, limits, Health(classifier), lambda: True))
+    metrics = Metrics()
+    models = Models(SETTINGS, metrics, classifier)
+    inference, limits = Inference(models, metrics), Limits.of(SETTINGS)
+    app.register_blueprint(v2.blueprint(inference, limits, Health(models), lambda: True))
     return app.test_client()
 
 

@@ -1,0 +1,76 @@
+"""The model that is served, exchanged whole when the champion of its store has moved.
+
+Whoever is asked takes the classifier once and stays with it: what is under way ends with the
+model that it began with, and no answer is of two.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+
+from model import Classifier, ModelError, locate
+from model.pointer import Pointer, Target
+from service.metrics import Metrics
+from service.settings import Settings
+
+log = logging.getLogger("digits.models")
+
+
+class Models:
+    """The classifier at hand, and the store that says which one it should be.
+
+    moved: called with each classifier before it is served. One thread at a time may ``look``.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        classifier: Classifier | None = None,
+    ) -> None:
+        """Load what the settings name, unless there is a ``classifier``; raises ModelError."""
+        watched = classifier is None and settings.model is None and settings.store
+        self._pointer = Pointer(settings.store) if watched else None
+        self._metrics = metrics
+        self._target = self._pointer.read().champion if self._pointer else None
+        self._refused: Target | None = None
+        self._troubles = ""
+        self.moved: list[Callable[[Classifier], None]] = []
+        began = time.perf_counter()
+        if classifier is None:
+            path = self._target.path if self._target else locate(settings.model, settings.store)
+            classifier = Classifier.load(path)
+        self.classifier = classifier
+        metrics.set_model(classifier.artifact, time.perf_counter() - began)
+
+    def look(self) -> None:
+        """Serve the champion of the store, if that is another one by now; raises nothing.
+
+        One that cannot be loaded is told in the log and counted, once, and the model at hand
+        stays.
+        """
+        if self._pointer is None:
+            return
+        state = self._pointer.read()
+        troubles = state.troubles.get("champion", "")
+        if troubles and troubles != self._troubles:
+            log.error("the champion cannot be followed: %s", troubles)
+        self._troubles = troubles
+        if state.champion not in {None, self._target, self._refused}:
+            self._load(state.champion)
+
+    def _load(self, target: Target) -> None:
+        before, began = self.classifier.artifact.version, time.perf_counter()
+        try:
+            classifier = Classifier.load(target.path)
+            for tell in self.moved:
+                tell(classifier)
+        except ModelError as error:
+            self._refused = target
+            self._metrics.count_reload("failed")
+            log.error("version %d stays, the champion was not loaded: %s", before, error)  # noqa: TRY400 - no fault of the code
+        else:
+            self.classifier, self._target, self._refused = classifier, target, None
+            self._metrics.set_model(classifier.artifact, time.perf_counter() - began)
+            self._metrics.count_reload("succeeded")
+            log.info("version %d is served, after %d", target.version, before)

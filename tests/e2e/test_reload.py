@@ -1,0 +1,88 @@
+"""Ten promotions and rollbacks under load: nobody notices, save by the version."""
+
+import shutil
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from model.store import RELEASES, Store
+from tests.server import Server, running, wait_for
+from tests.service.cases import GOOD
+
+RATE = 50  # requests a second
+MOVES = 10
+NOTICED_SECONDS = 2
+
+
+def told(server: Server) -> int:
+    """The version that one of the workers serves; each connection may go to another."""
+    with server.client() as client:
+        version: int = client.get("/models").json["models"][0]["version"]
+    return version
+
+
+def all_serve(server: Server, version: int) -> bool:
+    return {told(server) for _ in range(8)} == {version}
+
+
+@contextmanager
+def asked(server: Server, seen: "Counter[tuple[int, int]]") -> Iterator[None]:
+    """Predictions at a steady pace meanwhile: status and version of each answer are counted."""
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.wait(2 / RATE):  # by two of these
+            with server.client() as client:
+                answer = client.predict_json({"pixels": GOOD})
+                ready = client.get("/readyz").status
+            version = answer.json["model"]["version"] if answer.status == 200 else 0
+            seen[answer.status, version] += 1
+            seen[ready, -1] += 1
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_promotions_and_rollbacks_fail_nobody(tmp_path: Path) -> None:
+    store, seen = Store(tmp_path / "store"), Counter[tuple[int, int]]()
+    shutil.copytree(RELEASES, store.root)
+    store.promote(1)
+    with running(tmp_path / "log", workers=2, store=store.root) as server, asked(server, seen):
+        for move in range(MOVES):
+            step = store.promote(2) if move == 0 else store.rollback()
+            version = step.after["champion"]
+            began = time.monotonic()
+            wait_for("both workers serve it", partial(all_serve, server, version))
+            assert time.monotonic() - began < NOTICED_SECONDS + 1  # and the time to ask them
+        spoilt = store.root / "digits-3.npz"
+        spoilt.write_bytes(store.path(2).read_bytes()[:-1])
+        (store.root / "champion").write_text("3\n")
+        wait_for("it is refused", lambda: "was not loaded" in server.log.read_text("utf-8"))
+        (store.root / "champion").write_text("2\n")
+        wait_for("the good one is served", lambda: all_serve(server, 2))
+    assert {status for status, _ in seen} == {200}
+    assert {version for _, version in seen} == {1, 2, -1}
+    assert sum(seen.values()) > MOVES
+
+
+def test_a_hangup_takes_the_new_champion_at_once(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    shutil.copytree(RELEASES, store.root)
+    with running(tmp_path / "log", workers=1, store=store.root) as server:
+        before = server.workers()
+        store.promote(1)
+        server.process.send_signal(signal.SIGHUP)
+        wait_for("it is served", lambda: told(server) == 1)
+        wait_for("by a new worker", lambda: not set(before) & set(server.workers()))
