@@ -7,7 +7,7 @@ to caches and browsers.
 
 import logging
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 
 from werkzeug.datastructures import MultiDict
 
+from model import Prediction
 from service import codings, correlation, errors, problems, protocols
 from service.answers import JSON
 from service.correlation import Trace
@@ -79,12 +80,17 @@ class Request:
 
 @dataclass
 class Reply:
-    """What is answered. content_type: nothing where there is no content."""
+    """What is answered.
+
+    content_type: nothing where there is no content. predicted: by which version what is said
+    of each image, where images are predicted; for the log.
+    """
 
     body: bytes
     content_type: str = JSON
     status: int = 200
     headers: MutableMapping[str, str] = field(default_factory=dict)
+    predicted: tuple[int, Sequence[Prediction]] | None = None
 
     @property
     def status_line(self) -> str:
@@ -158,7 +164,15 @@ class Exchange:
         self.metrics.count_request(route, reply.status, seconds)
         if self.access_log:
             self.access_log.write(
-                Answered(request.id, request.trace, request.method, route, reply.status, seconds)
+                Answered(
+                    request.id,
+                    request.trace,
+                    request.method,
+                    route,
+                    reply.status,
+                    seconds,
+                    *(reply.predicted or ()),
+                )
             )
 
     def end(self) -> None:

@@ -108,6 +108,7 @@ class Inference:
             taken = asked.seconds + seconds + time.perf_counter() - began
             self.metrics.count_failure(taken)
             return error
+        reply.predicted = artifact.version, seen.predictions
         encoding = time.perf_counter() - began
         self.metrics.count_answer(seen.predictions, asked.seconds, seconds, encoding)
         for watch in self.watchers:

@@ -7,6 +7,7 @@ model that it began with, and no answer is of two.
 import logging
 import time
 from collections.abc import Callable
+from typing import TypeAlias
 
 from model import Classifier, ModelError, locate
 from model.pointer import Pointer, Target
@@ -16,10 +17,14 @@ from service.settings import Settings
 log = logging.getLogger("digits.models")
 
 
+# Who is told of a classifier before it is served.
+Told: TypeAlias = Callable[[Classifier], None]
+
+
 class Models:
     """The classifier at hand, and the store that says which one it should be.
 
-    moved: called with each classifier before it is served. One thread at a time may ``look``.
+    moved: whom to tell of another classifier. One thread at a time may ``look``.
     """
 
     def __init__(
@@ -35,7 +40,7 @@ class Models:
         self._target = self._pointer.read().champion if self._pointer else None
         self._refused: Target | None = None
         self._troubles = ""
-        self.moved: list[Callable[[Classifier], None]] = []
+        self.moved: list[Told] = []
         began = time.perf_counter()
         if classifier is None:
             path = self._target.path if self._target else locate(settings.model, settings.store)
