@@ -17,27 +17,24 @@ from tests.service.cases import GOOD, JSON, RAW, pixels_json
 
 
 @table(
-    "path, body, headers, told",
+    "request_, told",
     {
         "one image": (
-            "/predict",
-            pixels_json(GOOD),
-            JSON,
+            ("/predict", pixels_json(GOOD), JSON),
             {"version", "digit", "confidence", "accepted"},
         ),
-        "several": ("/predict", bytes(784 * 3), RAW, {"version", "images"}),
-        "none that could be read": ("/predict", b"{}", JSON, set()),
-        "an explanation": ("/explain", pixels_json(GOOD), JSON, set()),
+        "several": (("/predict", bytes(784 * 3), RAW), {"version", "images"}),
+        "none that could be read": (("/predict", b"{}", JSON), set()),
+        "an explanation": (("/explain", pixels_json(GOOD), JSON), set()),
     },
 )
 def test_what_was_predicted_is_told_and_no_pixel(
     shipped: Artifact,
     capfd: pytest.CaptureFixture[str],
-    path: str,
-    body: bytes,
-    headers: Mapping[str, str],
+    request_: tuple[str, bytes, Mapping[str, str]],
     told: set[str],
 ) -> None:
+    path, body, headers = request_
     client = create_app(Settings(access_log=1), Classifier(shipped)).test_client()
     answer = client.post(path, data=body, headers=headers)
     [line] = capfd.readouterr().err.splitlines()
