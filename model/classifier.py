@@ -68,7 +68,7 @@ class Seen(NamedTuple):
 
     def part(self, start: int, end: int) -> "Seen":
         """Some of the images."""
-        return Seen(*[column[start:end] for column in self])
+        return Seen(self.predictions[start:end], self.frames[start:end], self.energies[start:end])
 
 
 class Classifier:

@@ -87,5 +87,9 @@ def _predicted(answered: Answered) -> dict[str, object]:
     if len(answered.predictions) != 1:
         return {"version": answered.version, "images": len(answered.predictions)}
     [said] = answered.predictions
-    found = {"version": answered.version, "digit": said.digit, "confidence": said.confidence}
+    found: dict[str, object] = {
+        "version": answered.version,
+        "digit": said.digit,
+        "confidence": said.confidence,
+    }
     return found | {"accepted": said.accepted}

@@ -34,8 +34,8 @@ class Models:
         classifier: Classifier | None = None,
     ) -> None:
         """Load what the settings name, unless there is a ``classifier``; raises ModelError."""
-        watched = classifier is None and settings.model is None and settings.store
-        self._pointer = Pointer(settings.store) if watched else None
+        store = settings.store if classifier is None and settings.model is None else None
+        self._pointer = Pointer(store) if store else None
         self._metrics = metrics
         self._target = self._pointer.read().champion if self._pointer else None
         self._refused: Target | None = None

@@ -1,6 +1,5 @@
 """What the gate judges, measured: champion and candidate on the same images, in turns."""
 
-import dataclasses
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -204,7 +203,7 @@ def _shared_eyes(champion: Classifier, candidate: Classifier) -> tuple[Classify,
 def _judged(classifier: Classifier, frames: Sequence[Frame]) -> list[Prediction]:
     predictions = classifier.classify(np.array([frame.pixels for frame in frames]), "never")
     return [
-        dataclasses.replace(prediction, reason=frame.reason or prediction.reason)
+        prediction._replace(reason=frame.reason or prediction.reason)
         for prediction, frame in zip(predictions, frames, strict=True)
     ]
 

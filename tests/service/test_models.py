@@ -186,10 +186,10 @@ def test_what_began_with_a_model_ends_with_it(store: Store, app: Flask, models: 
     from tests.service.test_together import front_of, post  # noqa: PLC0415 - it imports many cases
 
     front = front_of(app)
-    before = front.open(post(pixels_json(GOOD), JSON))
+    before = [front.open(post(pixels_json(GOOD), JSON)) for _ in range(2)]
     store.promote(2)
     models.look()
     after = front.open(post(pixels_json(GOOD), JSON))
-    said = [response.body for response in front.answer([before, after, before])]
+    said = [response.body for response in front.answer([before[0], after, before[1]])]
     assert [b'"version":1' in body for body in said] == [True, False, True]
     assert [b'"version":2' in body for body in said] == [False, True, False]

@@ -25,6 +25,10 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 # The processes that others watch wake up first, and report before their watchers look.
 HEAD_START = 0.05
 
+# A server that uses less than so much of the processor's time between two looks is idle.
+LOOK_SECONDS, IDLE_TICKS = 0.05, 1
+IDLE_SECONDS = 5  # and is waited for so long
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -64,6 +68,22 @@ class Server:
             _signal(pid, signal.SIGCONT)
         time.sleep(HEAD_START)
         _signal(first, signal.SIGCONT)
+
+    def wait_until_idle(self) -> None:
+        """Wait until its processes have nothing to do, for some seconds at most."""
+        deadline, used = time.monotonic() + IDLE_SECONDS, -1
+        while time.monotonic() < deadline and (now := self._ticks()) - used > IDLE_TICKS:
+            used = now
+            time.sleep(LOOK_SECONDS)
+
+    def _ticks(self) -> int:
+        """The processor's time that all its processes have had, in ticks of the clock (proc(5))."""
+        ticks = 0
+        for pid in family(self.process.pid):
+            with suppress(OSError):
+                fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks
 
     def last_words(self) -> str:
         """The last line of its log."""

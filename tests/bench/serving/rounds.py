@@ -103,9 +103,11 @@ def _open(
 def _ask(server: Server, turn: Turn, bench: Bench, seconds: int) -> Load:
     cores = bench.load_cores(turn.program)
     with server.awake():
-        return ask(
+        found = ask(
             server.port, turn.request, connections=turn.connections, seconds=seconds, cores=cores
         )
+        server.wait_until_idle()  # or it would finish this in another turn
+    return found
 
 
 def _direct_side(turn: Direct, bench: Bench, stack: ExitStack) -> Side:
