@@ -13,45 +13,41 @@ from numpy.typing import NDArray
 from PIL import Image
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-HEADER = struct.Struct(">II5B")  # IHDR (ISO/IEC 15948, section 11.2.2)
-GREY = (8, 0, 0, 0, 0)  # bits, and what kinds of colour, compression, filters and interlacing
-CHUNK = struct.Struct(">I4s")  # length and name, before its data and a checksum of name and data
-LENGTH_BYTES, CHECKSUM_BYTES = 4, 4
+BEGINNING = SIGNATURE + b"\0\0\0\rIHDR"
+END = b"\0\0\0\0IEND\xaeB`\x82"
 
-MAX_CHUNKS = 4  # header, pixels, end, and one that does not matter
-IGNORED = frozenset({b"tIME", b"pHYs", b"gAMA", b"sRGB"})
+HEADER = struct.Struct(">II5B")  # of IHDR (ISO/IEC 15948, section 11.2.2)
+GREY = (8, 0, 0, 0, 0)  # bits, and what kinds of colour, compression, filters and interlacing
+
+NAME = len(SIGNATURE) + 4  # of the first chunk, behind its length; its checksum begins with it
+HEADER_END = len(BEGINNING) + HEADER.size
+CHUNK = struct.Struct(">I4s")  # length and name, before the data and the checksum
+CHECKSUM = 4
+DATA = HEADER_END + CHECKSUM + CHUNK.size
+
+AROUND = DATA + CHECKSUM + len(END)  # all but the pixels
 
 
 def decode(file: bytes, max_pixels: int) -> NDArray[np.uint8] | None:
     """The shades (H, W) uint8 of such a file, at most ``max_pixels``; None for any other."""
-    chunks = _chunks(file)
-    if list(chunks) != [b"IHDR", b"IDAT", b"IEND"] or len(chunks[b"IHDR"]) != HEADER.size:
+    if len(file) < AROUND or not (file.startswith(BEGINNING) and file.endswith(END)):
         return None
-    width, height, *kind = HEADER.unpack(chunks[b"IHDR"])
-    if tuple(kind) != GREY or not 0 < width * height <= max_pixels:
+    width, height, *kind = HEADER.unpack_from(file, len(BEGINNING))
+    length, name = CHUNK.unpack_from(file, HEADER_END + CHECKSUM)
+    if tuple(kind) != GREY or name != b"IDAT" or length != len(file) - AROUND:
+        return None
+    if not 0 < width * height <= max_pixels:
+        return None
+    data_end = DATA + length
+    if not (_is_sound(file, NAME, HEADER_END) and _is_sound(file, DATA - len(name), data_end)):
         return None
     try:
-        picture = Image.frombytes("L", (width, height), chunks[b"IDAT"], "zip", "L")
+        picture = Image.frombytes("L", (width, height), file[DATA:data_end], "zip", "L")
     except Exception:  # noqa: BLE001 - decoders raise whatever they trip over in hostile bytes
         return None
     return np.frombuffer(picture.tobytes(), np.uint8).reshape(height, width)
 
 
-def _chunks(file: bytes) -> dict[bytes, bytes]:
-    """The chunks that matter, by their names; none where one is broken, or there are too many."""
-    chunks: dict[bytes, bytes] = {}
-    position = len(SIGNATURE)
-    for _ in range(MAX_CHUNKS):
-        if not file.startswith(SIGNATURE) or len(file) < position + CHUNK.size:
-            return {}
-        length, name = CHUNK.unpack_from(file, position)
-        end = position + CHUNK.size + length
-        named, checksum = file[position + LENGTH_BYTES : end], file[end : end + CHECKSUM_BYTES]
-        if name in chunks or checksum != zlib.crc32(named).to_bytes(CHECKSUM_BYTES, "big"):
-            return {}
-        if name not in IGNORED:
-            chunks[name] = named[len(name) :]
-        if name == b"IEND":
-            return chunks
-        position = end + CHECKSUM_BYTES
-    return {}
+def _is_sound(file: bytes, start: int, end: int) -> bool:
+    """Whether name and data of a chunk have the checksum that stands behind them."""
+    return zlib.crc32(file[start:end]) == int.from_bytes(file[end : end + CHECKSUM])

@@ -54,8 +54,6 @@ def assert_same_as_careful(file: bytes) -> None:
         "noise": png(NOISE),
         "one pixel": png(NOISE[:1, :1]),
         "little compressed": encode(GREY, "PNG", compress_level=0),
-        "with its resolution": encode(GREY, "PNG", dpi=(96, 96)),
-        "with something behind its end": FILE + b"more",
     },
 )
 def test_what_most_send_is_read(file: bytes) -> None:
@@ -92,6 +90,9 @@ def turned() -> bytes:
     "file",
     {
         "nothing": b"",
+        "its resolution": encode(GREY, "PNG", dpi=(96, 96)),
+        "something behind its end": FILE + b"more",
+        "its beginning and its end": small_png.BEGINNING + small_png.END,
         "its beginning alone": small_png.SIGNATURE,
         "another kind of file": encode(GREY, "BMP"),
         "colours": encode(painted(INK), "PNG"),
