@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from tests.client import Client
 from tests.e2e.ways import MANY, WAYS, Images, Said, Way
 from tests.helpers import table
 from tests.model.drawing import DIGITS, shaded, written
-from tests.server import Server, ask_all, running
+from tests.server import Server, running
 from training.dataset import Mnist
 
 COUNT = 1_000  # of MNIST's test images
@@ -86,10 +85,22 @@ def assert_read_alike(service: Server, classifier: Classifier, sample: Sample, w
     expected = sample.said[way.most]
     if way.seen:
         expected = read(classifier, way.seen(sample.images), way.most)
-    said = ask_all(service, partial(ask, way), pieces(sample.images, way.most))
+    with service.client() as client:  # alone: what comes together is computed together
+        said = [ask(way, client, piece) for piece in pieces(sample.images, way.most)]
     assert [digit for piece in said for digit in piece.digits] == expected.digits
     shares = np.concatenate([piece.probabilities for piece in said])
     np.testing.assert_allclose(shares, expected.probabilities, rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("at_once", [2, 8, 16])
+def test_an_image_is_read_alike_alone_and_with_others(
+    classifier: Classifier, tested: Sample, at_once: int
+) -> None:
+    together = read(classifier, tested.images, at_once)
+    assert together.digits == tested.said[1].digits
+    np.testing.assert_allclose(
+        together.probabilities, tested.said[1].probabilities, rtol=0, atol=2 * TOLERANCE
+    )
 
 
 @table("way", WAYS)

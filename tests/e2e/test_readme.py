@@ -42,6 +42,15 @@ RUN_ELSEWHERE = {
         "tests/feedback/test_export.py",
         '"purge"',
     ),
+    "python -m training retrain FEEDBACK.npz --store build/store --promote": (
+        "tests/recipes/test_retraining.py",
+        '("training", "retrain", ',
+    ),
+    "python -m training retrain build/new.npz --champion model/releases/digits-1.npz "
+    "--store build/fleet --promote": (
+        "tests/recipes/test_retraining.py",
+        '("training", "retrain", ',
+    ),
     "docker build -t digits .": (".ci/run", "\n    docker build -t digits ."),
     "docker run --rm -p 8000:8000 --read-only --tmpfs /tmp digits": (".ci/run", "\n    docker run"),
 }
