@@ -24,8 +24,7 @@ from service.settings import DRIFT_FILE
 
 Batch: TypeAlias = tuple[Sequence[Frame], Sequence[int], Sequence[float], Sequence[float]]
 
-TOGETHER = 256  # frames that are counted at once: one by one, each takes twenty times as long
-PER_SECOND = 4_096  # frames that a worker counts in a second, of which they take 12 ms; no more
+BETWEEN_TICKS = 2_048  # frames that a worker counts at once, in 6 ms of a thread; no more
 
 log = logging.getLogger("digits.drift")
 
@@ -45,8 +44,6 @@ class Drift:
         self._lock = Lock()
         self._waiting: list[Batch] = []
         self._held = 0  # frames that wait
-        self._second = 0  # of the clock, in which so many frames were taken:
-        self._taken = 0
         self._slices: slices.Slices = {}  # replaced, never changed: it is read without the lock
         self._written: slices.Slices = self._slices
         self._file: Path | None = None
@@ -62,11 +59,10 @@ class Drift:
 
     def watch(self, _request: Request, artifact: Artifact, seen: Seen) -> None:
         """What was answered to one request; by another model than is followed, it is left out."""
-        if artifact is not self._artifact:
-            return
-        digits = [one.digit for one in seen.predictions]
-        confidences = [one.confidence for one in seen.predictions]
-        self.observe(seen.frames, digits, confidences, seen.energies)
+        if artifact is self._artifact and self._held < BETWEEN_TICKS:
+            digits = [one.digit for one in seen.predictions]
+            confidences = [one.confidence for one in seen.predictions]
+            self.observe(seen.frames, digits, confidences, seen.energies)
 
     def observe(
         self,
@@ -77,26 +73,16 @@ class Drift:
     ) -> None:
         """What was served to one request: one of each a frame, energies in nats.
 
-        It waits to be counted with others; what is more than ``PER_SECOND`` is left out.
+        It waits for the next ``tick``; what is more than ``BETWEEN_TICKS`` is left out.
         """
-        if self._reference is None:
-            return
-        second = int(self._clock())
         with self._lock:
-            if second != self._second:
-                self._second, self._taken = second, 0
-            room = min(len(frames), PER_SECOND - self._taken)
-            if room <= 0:
+            room = BETWEEN_TICKS - self._held
+            if self._reference is None or room <= 0:
                 return
-            self._taken += room
-            self._held += room
-            if room < len(frames):
-                frames, digits = frames[:room], digits[:room]
-                confidences, energies = confidences[:room], energies[:room]
-            self._waiting.append((frames, digits, confidences, energies))
-            if self._held < TOGETHER:
-                return
-        self._count()
+            self._held += min(len(frames), room)
+            self._waiting.append(
+                (frames[:room], digits[:room], confidences[:room], energies[:room])
+            )
 
     def keep(self, directory: Path, slot: int) -> None:
         """From now on keep the counts in the file of this slot, and go on with those in it."""

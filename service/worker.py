@@ -58,9 +58,9 @@ class EventLoopWorker(Worker):
         if METRICS_VARIABLE in os.environ:
             metric_files.write_under_slot(self.slot)  # given by gunicorn_conf.pre_fork
         super().load_wsgi()
-        self._drift = self.wsgi.extensions["drift"]
         if METRICS_VARIABLE in os.environ:
-            self._drift.keep(Path(os.environ[METRICS_VARIABLE]), self.slot)
+            drift = self.wsgi.extensions["drift"]
+            drift.keep(Path(os.environ[METRICS_VARIABLE]), self.slot)
         sys.setswitchinterval(SWITCH_SECONDS)
         gc.collect()
         gc.freeze()  # what every request needs is not looked through for garbage any more
@@ -83,9 +83,14 @@ class EventLoopWorker(Worker):
         for number in (signal.SIGINT, signal.SIGQUIT):
             loop.add_signal_handler(number, partial(os._exit, 0))
         settings = Settings.from_env(os.environ)
-        models = self.wsgi.extensions["models"]
+        models, drift = self.wsgi.extensions["models"], self.wsgi.extensions["drift"]
+
+        def look_after() -> None:
+            models.look()
+            drift.tick()
+
         with ThreadPoolExecutor(settings.threads) as pool, ThreadPoolExecutor(1) as watch:
-            look = loop.run_in_executor(watch, models.look)
+            look = loop.run_in_executor(watch, look_after)
             server = Server(
                 self.wsgi.wsgi_app,
                 metrics.write,
@@ -104,9 +109,8 @@ class EventLoopWorker(Worker):
             while not self._stop.is_set() and self.ppid == os.getppid():
                 self.notify()
                 server.tick()
-                self._drift.tick()
                 if look.done():
-                    look = loop.run_in_executor(watch, models.look)
+                    look = loop.run_in_executor(watch, look_after)
                 await _wait(self._stop, TICK_SECONDS)
             server.draining = True
             for listener in listeners:
@@ -114,7 +118,7 @@ class EventLoopWorker(Worker):
             for client in [client for door in doors for client in _accept_last(door)]:
                 await loop.connect_accepted_socket(factory, client)
             await self._drain(server, settings.graceful_timeout)
-        self._drift.tick()
+        drift.tick()
 
     def _begin_stop(self) -> None:
         """SIGTERM: say so at ``/readyz`` from now on, and begin to stop."""
