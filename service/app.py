@@ -8,7 +8,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from model import Classifier
-from service import description, errors, feedback, page, responses, routes
+from service import description, errors, page, responses, routes
 from service.cors import Cors
 from service.drift import Drift
 from service.exchange import REQUEST, ROUTE, Endpoint, Exchange, Reply, Request
@@ -42,15 +42,18 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     drift = Drift(models.classifier.artifact, settings.drift_window)
     models.moved.append(lambda classifier: drift.follow(classifier.artifact))
     metrics.tell(drift)
+    limits, captures = Limits.of(settings), None
     watchers: list[Watch] = [drift.watch]
-    captures = feedback.captures(settings, metrics)
-    if captures:
+    endpoints: dict[str, Endpoint] = {}
+    if settings.takes_feedback:
+        from service import feedback  # noqa: PLC0415 - only who wants it pays for it
+
+        captures = feedback.captures(settings, metrics)
         watchers.append(feedback.keeper(captures, keys))
-    inference, limits = Inference(models, metrics, watchers), Limits.of(settings)
-    readers = native.readers(limits) | v1.readers(limits) | v2.readers(limits)
-    endpoints = native.endpoints(inference, limits) | v1.endpoints(inference, limits)
-    if captures:
         endpoints |= feedback.endpoints(captures, metrics, keys, limits)
+    inference = Inference(models, metrics, watchers)
+    readers = native.readers(limits) | v1.readers(limits) | v2.readers(limits)
+    endpoints |= native.endpoints(inference, limits) | v1.endpoints(inference, limits)
 
     app = responses.App(__name__, static_folder=None)
     app.extensions["captures"] = captures

@@ -62,10 +62,8 @@ def check(settings: Settings) -> None:
         _tables(settings).close()
 
 
-def captures(settings: Settings, metrics: Metrics) -> Captures | None:
-    """Where the settings have answers kept, None where they do not; raises SettingsError."""
-    if not settings.takes_feedback:
-        return None
+def captures(settings: Settings, metrics: Metrics) -> Captures:
+    """Where the settings have answers kept; raises SettingsError."""
     return Captures(
         _tables(settings),
         metrics,

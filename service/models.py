@@ -7,12 +7,16 @@ model that it began with, and no answer is of two.
 import logging
 import time
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from model import Classifier, ModelError, locate
-from model.pointer import Pointer, Target
 from service.metrics import Metrics
 from service.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from model.pointer import Pointer, Target
 
 log = logging.getLogger("digits.models")
 
@@ -35,7 +39,7 @@ class Models:
     ) -> None:
         """Load what the settings name, unless there is a ``classifier``; raises ModelError."""
         store = settings.store if classifier is None and settings.model is None else None
-        self._pointer = Pointer(store) if store else None
+        self._pointer = _pointer(store) if store else None
         self._metrics = metrics
         self._target = self._pointer.read().champion if self._pointer else None
         self._refused: Target | None = None
@@ -64,7 +68,7 @@ class Models:
         if state.champion not in {None, self._target, self._refused}:
             self._load(state.champion)
 
-    def _load(self, target: Target) -> None:
+    def _load(self, target: "Target") -> None:
         before, began = self.classifier.artifact.version, time.perf_counter()
         try:
             classifier = Classifier.load(target.path)
@@ -79,3 +83,9 @@ class Models:
             self._metrics.set_model(classifier.artifact, time.perf_counter() - began)
             self._metrics.count_reload("succeeded")
             log.info("version %d is served, after %d", target.version, before)
+
+
+def _pointer(store: "Path") -> "Pointer":
+    from model.pointer import Pointer  # noqa: PLC0415 - only who follows a store needs it
+
+    return Pointer(store)
