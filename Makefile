@@ -38,8 +38,8 @@ test-browser: .venv/test.stamp .venv/browser.stamp ## the page in a browser; nee
 screenshots: .venv/test.stamp .venv/browser.stamp ## pictures of the page in build/screenshots; needs chromium
 	$(BIN)/python -m tests.browser.screenshots
 
-test-feedback: .venv/test.stamp ## what is kept, in PostgreSQL; needs its server's programs
-	$(BIN)/python -m pytest -m postgresql tests/feedback
+test-feedback: .venv/test.stamp ## what is kept, in SQLite and PostgreSQL; needs its server's programs
+	$(BIN)/python -m pytest tests/feedback
 
 test-clients: .venv/clients/stamp ## tritonclient, kserve and Schemathesis against the running service
 	.venv/clients/bin/python -m pytest tests/e2e/clients

@@ -13,15 +13,12 @@ import struct
 from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import httptools
 
 from service import dispatch, errors, wsgi
 from service.server import Server
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
 
 MAX_HEAD_BYTES = 32_768  # request line and header fields together
 MAX_TARGET_BYTES = 8_190  # of the request line, as common servers have it
@@ -65,7 +62,6 @@ class Connection(asyncio.Protocol):
         self._unparsed = NOTHING
         self._waiting: deque[Request] = deque()  # parsed, not yet answered
         self._busy = False  # the request before them is being answered
-        self._job: Future[wsgi.Response] | None = None  # by a thread
         self._reads = True  # whether the transport reads what is sent
         self._lingering = False  # what still arrives is thrown away
         self._half_closed = False  # the client will send no more
@@ -87,8 +83,6 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why does not matter
         """The connection is gone, whoever ended it."""
         self._server.connections.discard(self)
-        if self._job:
-            self._job.cancel()  # what no thread has begun, nobody waits for any more
         self._waiting.clear()
         self._unparsed = NOTHING
 
@@ -263,19 +257,13 @@ class Connection(asyncio.Protocol):
     def _answer_in_thread(self, request: "Request") -> None:
         self._busy = True
         self._server.in_flight += 1
-        self._job = self._server.pool.submit(self._server.application.respond, request.environ)
-        self._job.add_done_callback(partial(self._call_thread_done, request))
+        application, pool = self._server.application, self._server.pool
+        job = self._loop.run_in_executor(pool, application.respond, request.environ)
+        job.add_done_callback(partial(self._thread_done, request))
 
-    def _call_thread_done(self, request: "Request", done: "Future[wsgi.Response]") -> None:
-        """In the thread."""
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._thread_done, request, done)
-
-    def _thread_done(self, request: "Request", done: "Future[wsgi.Response]") -> None:
-        self._job = None
+    def _thread_done(self, request: "Request", done: "asyncio.Future[wsgi.Response]") -> None:
         self._server.in_flight -= 1
-        if not done.cancelled():
-            self._done(request, done.result())
+        self._done(request, done.result())
 
     def _done(self, request: "Request", response: wsgi.Response) -> None:
         """The response to a request that was not answered at once is there."""

@@ -33,9 +33,14 @@ class Drift:
     """What one worker has served of late, and what all of them have. Threads may call at once."""
 
     def __init__(
-        self, artifact: Artifact, seconds: float, clock: Callable[[], float] = time.time
+        self,
+        artifact: Artifact,
+        seconds: float,
+        clock: Callable[[], float] = time.time,
+        between_ticks: int = BETWEEN_TICKS,
     ) -> None:
         """seconds: how far back is looked. A model without a reference is not watched."""
+        self._room = between_ticks
         self._artifact = artifact
         self._reference = artifact.reference
         self._width = seconds / slices.SLICES
@@ -59,7 +64,7 @@ class Drift:
 
     def watch(self, _request: Request, artifact: Artifact, seen: Seen) -> None:
         """What was answered to one request; by another model than is followed, it is left out."""
-        if artifact is self._artifact and self._held < BETWEEN_TICKS:
+        if artifact is self._artifact and self._held < self._room:
             digits = [one.digit for one in seen.predictions]
             confidences = [one.confidence for one in seen.predictions]
             self.observe(seen.frames, digits, confidences, seen.energies)
@@ -76,7 +81,7 @@ class Drift:
         It waits for the next ``tick``; what is more than ``BETWEEN_TICKS`` is left out.
         """
         with self._lock:
-            room = BETWEEN_TICKS - self._held
+            room = self._room - self._held
             if self._reference is None or room <= 0:
                 return
             self._held += min(len(frames), room)

@@ -1,6 +1,7 @@
 """Drift as an operator sees it: workers, their files, the answer and the gauges."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -45,20 +46,27 @@ def send(server: Server, images: np.ndarray, each: int = 50) -> None:
             assert client.predict(body, "application/x-npy").status == 200
 
 
+def send_slowly(server: Server, images: np.ndarray, before: int) -> None:
+    """No more at a time than one worker counts in a second, should all go to it."""
+    for start in range(0, len(images), 500):
+        part = images[start : start + 500]
+        send(server, part)
+        before += len(part)
+        wait_for("all are counted", partial(all_know_of, server, before))
+
+
 def test_two_thousand_images_as_ever_and_then_others(tmp_path: Path, mnist: Mnist) -> None:
     images = mnist.test.images[4000:6000]
     directory = tmp_path / "metrics"
     with running(tmp_path / "log", workers=WORKERS, metrics_dir=directory) as server:
-        send(server, images)
-        wait_for("all are counted", lambda: all_know_of(server, 2000))
+        send_slowly(server, images, before=0)
         assert told(server)["verdict"] == "stable"
         assert gauges(server).keys() == {*FEATURES, "samples"}
         assert max(value for name, value in gauges(server).items() if name != "samples") < 0.1
         assert {file.name for file in directory.glob("drift_*")} <= {
             f"drift_{slot}.json" for slot in range(WORKERS)
         }
-        send(server, np.roll(images, 3, axis=2))
-        wait_for("all are counted", lambda: all_know_of(server, 4000))
+        send_slowly(server, np.roll(images, 3, axis=2), before=2000)
         document = told(server)
         assert document["verdict"] == "drifted"
         assert document["features"]["framing"]["verdict"] == "drifted"  # type: ignore[index]

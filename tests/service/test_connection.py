@@ -19,7 +19,7 @@ from service.wsgi import REFUSAL, Response
 from tests.client import Answer, Client
 from tests.server import wait_for
 
-THREADS, MAX_IN_FLIGHT = 2, 3
+MAX_IN_FLIGHT = 3
 MANY = 500
 SMALL = b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -63,7 +63,7 @@ def listening() -> Iterator[socket.socket]:
 def serving(listener: socket.socket, application: Slow) -> Iterator[Server]:
     """The connections of a worker, on a loop in a thread of its own."""
     with (
-        ThreadPoolExecutor(THREADS) as pool,
+        ThreadPoolExecutor(2) as pool,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop,
     ):
         server = Server(
@@ -139,23 +139,6 @@ def test_whose_clients_leave_are_no_longer_in_flight_when_they_are_done() -> Non
                 wait_for("it is in a thread", partial(is_busy_with, server, number))
         application.gate.set()
         wait_for("all are done", partial(is_busy_with, server, 0))
-
-
-def test_what_no_thread_has_begun_is_not_done_for_who_has_left() -> None:
-    application = Slow()
-    with listening() as listener, serving(listener, application) as server, ExitStack() as stack:
-        clients = [
-            stack.enter_context(socket.create_connection(listener.getsockname()))
-            for _ in range(MAX_IN_FLIGHT)
-        ]
-        for number, client in enumerate(clients, 1):
-            client.sendall(b"POST /explain HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}")
-            wait_for("it is in a thread, or waits", partial(is_busy_with, server, number))
-        clients[-1].close()  # there are two threads
-        wait_for("it does not wait any more", partial(is_busy_with, server, THREADS))
-        application.gate.set()
-        wait_for("the others are done", partial(is_busy_with, server, 0))
-    assert application.asked == ["/explain"] * THREADS
 
 
 def test_many_requests_in_one_packet_let_others_have_their_turn() -> None:

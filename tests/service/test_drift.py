@@ -20,7 +20,7 @@ from model.engine import Engine
 from model.frame import Frame, blank
 from model.normalizer import normalize_all
 from model.reference import FEATURES, MINIMUM_SAMPLES, Served, histograms
-from service.drift import BETWEEN_TICKS, Batch, Drift
+from service.drift import Batch, Drift
 from service.slices import SLICES
 from tests.helpers import table
 from training.dataset import Mnist
@@ -29,6 +29,7 @@ Images = NDArray[np.uint8]
 Changed = Callable[[Images], Images]
 
 HOUR = 3600
+PLENTY = 100_000  # images between two ticks
 START = 1_000_000_800.0  # a whole number of hours
 DIGIT = np.zeros((28, 28), np.uint8)
 DIGIT[4:24, 12:16] = 255
@@ -51,12 +52,12 @@ def clock() -> Clock:
 
 @pytest.fixture
 def drift(shipped: Artifact, clock: Clock) -> Drift:
-    return Drift(shipped, HOUR, clock)
+    return Drift(shipped, HOUR, clock, PLENTY)
 
 
 def worker(artifact: Artifact, clock: Clock, directory: Path, slot: int) -> Drift:
     """The drift of one worker of several."""
-    made = Drift(artifact, HOUR, clock)
+    made = Drift(artifact, HOUR, clock, PLENTY)
     made.keep(directory, slot)
     return made
 
@@ -91,7 +92,7 @@ def seen(logits: NDArray[np.float32]) -> list[float]:
 
 def indices(artifact: Artifact, batch: Batch) -> dict[str, float]:
     """The index of every feature."""
-    drift = Drift(artifact, HOUR, Clock())
+    drift = Drift(artifact, HOUR, Clock(), PLENTY)
     drift.observe(*batch)
     report = drift.report()
     assert report["samples"] == len(batch[0])
@@ -248,7 +249,7 @@ def test_the_gauges_are_what_is_told(drift: Drift) -> None:
 
 
 def test_of_a_model_without_a_reference_nothing_is_known(shipped: Artifact, clock: Clock) -> None:
-    drift = Drift(dataclasses.replace(shipped, reference=None), HOUR, clock)
+    drift = Drift(dataclasses.replace(shipped, reference=None), HOUR, clock, PLENTY)
     drift.observe(*some(1000))
     drift.tick()
     report = drift.report()
@@ -273,7 +274,7 @@ def test_it_is_answered_over_http(client: FlaskClient, shipped: Artifact) -> Non
 def test_the_verdict_is_told_with_its_beginning(
     shipped: Artifact, ordinary: Batch, clock: Clock
 ) -> None:
-    drift = Drift(shipped, HOUR, clock)
+    drift = Drift(shipped, HOUR, clock, PLENTY)
 
     def told() -> tuple[Any, Any]:
         report = drift.report()
@@ -318,12 +319,13 @@ def test_images_wait_to_be_counted_together(drift: Drift) -> None:
     assert drift.report()["samples"] == 301
 
 
-def test_so_many_are_counted_at_once_and_no_more(drift: Drift) -> None:
-    for _ in range(BETWEEN_TICKS // 1000 + 2):
+def test_so_many_are_counted_at_once_and_no_more(shipped: Artifact, clock: Clock) -> None:
+    drift = Drift(shipped, HOUR, clock, between_ticks=1_500)
+    for _ in range(3):
         drift.observe(*some(1000))
-    assert drift.report()["samples"] == BETWEEN_TICKS
+    assert drift.report()["samples"] == 1_500
     drift.observe(*some(1000))
-    assert drift.report()["samples"] == BETWEEN_TICKS + 1000
+    assert drift.report()["samples"] == 2_500
 
 
 def test_threads_lose_nothing(drift: Drift) -> None:
