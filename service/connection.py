@@ -265,10 +265,12 @@ class Connection(asyncio.Protocol):
         self._server.in_flight -= 1
         self._done(request, done.result())
 
-    def _done(self, request: "Request", response: wsgi.Response) -> None:
-        """The response to a request that was not answered at once is there."""
+    def _done(self, request: "Request", response: wsgi.Response | None) -> None:
+        """The response to a request is there, or it is known that there will be none."""
         self._busy = False
-        if not self._transport.is_closing():
+        if response is None:
+            self._transport.abort()
+        elif not self._transport.is_closing():
             self._write(request, response)
             self._go_on()
 

@@ -21,6 +21,8 @@ WRITE_SECONDS = 0.005
 
 Opened: TypeAlias = Any  # what an application knows of a request that it has opened
 
+Done: TypeAlias = Callable[[Response | None], None]  # takes a response, or None where there is none
+
 
 class Application(Protocol):
     """What answers requests, some of them together (``service/front.py``)."""
@@ -51,7 +53,7 @@ class Server:
     draining: bool = False
     writes_soon: bool = False
     date: str = ""
-    waiting: list[tuple[Opened, Callable[[Response], None]]] = field(default_factory=list)
+    waiting: list[tuple[Opened, Done]] = field(default_factory=list)
 
     def tick(self) -> None:
         """Once a second: set the clock of the answers, end what is past its deadline."""
@@ -75,7 +77,7 @@ class Server:
         self.writes_soon = False
         self.write_metrics()
 
-    def wait(self, opened: Opened, done: Callable[[Response], None]) -> None:
+    def wait(self, opened: Opened, done: Done) -> None:
         """Answer a request together with all that have come by the time the loop has read them.
 
         Nobody waits for others to come. That all are answered before any answer is sent
@@ -89,6 +91,9 @@ class Server:
         turn, self.waiting = self.waiting[:TOGETHER], self.waiting[TOGETHER:]
         if self.waiting:
             self.loop.call_soon(self._answer)
-        responses = self.application.answer([opened for opened, _ in turn])
-        for (_, done), response in zip(turn, responses, strict=True):
-            done(response)
+        responses: Sequence[Response | None] = [None] * len(turn)
+        try:
+            responses = self.application.answer([opened for opened, _ in turn])
+        finally:  # should that fail, nobody is left to wait
+            for (_, done), response in zip(turn, responses, strict=True):
+                done(response)

@@ -5,7 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -237,6 +237,29 @@ def test_requests_of_one_client_keep_their_order_whoever_answers_them() -> None:
         said = b"".join(iter(lambda: client.recv(65_536), b""))
     assert said.count(b"200 OK") == 6
     assert application.groups == [["/together/001"], ["/2"]] * 3
+
+
+class Broken(Together):
+    """An application that fails as no application should."""
+
+    def answer(self, opened: Sequence[dict[str, Any]]) -> Sequence[Response]:
+        responses = super().answer(opened)
+        if b"bad" in [response.body for response in responses]:
+            raise RuntimeError("broken")
+        return responses
+
+
+def test_nobody_is_left_to_wait_for_an_answer_that_will_not_come() -> None:
+    application = Broken()
+    application.gate.set()
+    with listening() as listener, serving(listener, application), ExitStack() as stack:
+        connect = partial(socket.create_connection, listener.getsockname(), timeout=20)
+        unlucky, other = stack.enter_context(connect()), stack.enter_context(connect())
+        unlucky.sendall(b"GET /bad HTTP/1.1\r\n\r\n")
+        with suppress(ConnectionResetError):
+            assert unlucky.recv(100) == b""
+        other.sendall(b"GET /001 HTTP/1.1\r\n\r\n")
+        assert read_answer(other) == b"001"
 
 
 def test_a_client_that_has_left_is_answered_by_nobody() -> None:
