@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.client import Client
-from tests.e2e.test_mnist_over_http import digits, read_all
 from tests.helpers import table
+from tests.recipes.test_mnist_over_http import digits, read_all
 from tests.server import Server
 from training.drawings import VARIANTS, Variant, read_drawings, read_labels
 from training.rows import Digits

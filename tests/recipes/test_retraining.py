@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from model import artifact as artifacts
 from model.store import RELEASES, Store
 from tests.client import Client
-from tests.e2e.test_mnist_over_http import digits, read_all
 from tests.helpers import run_module
+from tests.recipes.test_mnist_over_http import digits, read_all
 from tests.server import running
 from tests.training.fleet import sent, write
 from training.dataset import Mnist, find_folder

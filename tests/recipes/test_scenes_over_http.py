@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.client import Client
-from tests.e2e.test_mnist_over_http import digits, read_all
+from tests.recipes.test_mnist_over_http import digits, read_all
 from tests.server import running
 from tests.service.cases import png
 from training.dataset import Mnist
