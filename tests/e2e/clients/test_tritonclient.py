@@ -1,6 +1,7 @@
 """Triton's own client, over real sockets, as its users call it."""
 
 import base64
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from tritonclient.http import InferenceServerClient, InferInput, InferRequestedO
 from tritonclient.utils import InferenceServerException
 
 from model import Classifier, locate
+from service.server import WRITE_SECONDS
 from tests.helpers import table
 from tests.server import Server
 from tests.service.cases import png
@@ -217,12 +219,18 @@ def test_statistics_are_of_all_workers(client: InferenceServerClient, server: Se
         [entry] = client.get_inference_statistics(MODEL, VERSION)["model_stats"]
         return dict(entry)
 
-    before = statistics()
+    def settled() -> dict[str, Any]:
+        """When each worker has written what it has counted (``service/server.py``)."""
+        time.sleep(20 * WRITE_SECONDS)
+        return statistics()
+
+    before = settled()
     for _ in range(20):  # a connection each, so that both workers get some
         with InferenceServerClient(f"127.0.0.1:{server.port}") as other:
             other.infer(MODEL, images(FRAMES))
     with pytest.raises(InferenceServerException):
         client.infer(MODEL, images(FRAMES[:, :, 1:]))
+    settled()
     for _ in range(5):
         after = statistics()
         assert after["execution_count"] - before["execution_count"] == 20
