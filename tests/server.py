@@ -79,13 +79,18 @@ def launch(log: Path, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
 def running(log: Path, **settings: object) -> Iterator[Server]:
     """A service on a free port, ready when this returns, ended when it is left."""
     port = free_port()
-    process = launch(log, clean_environment(port=port, **settings))
-    server = Server(port, process, log)
+    with ready(Server(port, launch(log, clean_environment(port=port, **settings)), log)) as server:
+        yield server
+
+
+@contextmanager
+def ready(server: Server) -> Iterator[Server]:
+    """A service that was launched, ready when this returns, ended when it is left."""
     try:
         wait_until_ready(server)
         yield server
     finally:
-        if process.poll() is None:
+        if server.process.poll() is None:
             server.stop()
 
 

@@ -18,7 +18,7 @@ import pytest
 from tests.client import Answer, Client
 from tests.feedback.places import Place, Served, count, read
 from tests.helpers import ROOT
-from tests.server import Server, ask_all, clean_environment, free_port, wait_for, wait_until_ready
+from tests.server import Server, ask_all, clean_environment, free_port, ready, wait_for
 
 JSON = {"Content-Type": "application/json"}
 
@@ -38,13 +38,8 @@ def serving(place: Place, log: Path, **settings: object) -> Iterator[Server]:
             stdout=file,
             stderr=file,
         )
-    server = Server(port, process, log)
-    try:
-        wait_until_ready(server)
+    with ready(Server(port, process, log)) as server:
         yield server
-    finally:
-        if process.poll() is None:
-            server.stop()
 
 
 @pytest.fixture
