@@ -5,11 +5,22 @@ from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Error,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from tests.browser.moody import Moody, serving
 from tests.browser.states import launch
 from tests.server import Server, running
+
+# Longer than the page itself waits for an answer, so that its own words on it are seen.
+PATIENCE_MS = 20_000
 
 # What Chromium writes to the console for every answer that is not a good one.
 NOT_LOADED = "Failed to load resource"
@@ -19,6 +30,7 @@ OpenPage: TypeAlias = Callable[..., Page]
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = launch(playwright)
         yield browser

@@ -1,11 +1,16 @@
-"""The application in this process: it can be told to refuse for a while, and remembers feedback."""
+"""The application in this process: refuses for a while, answers what its model would not.
+
+And remembers what was asked, and feedback.
+"""
 
 import io
+import json
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.client import OK
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request
@@ -35,6 +40,8 @@ class Moody:
     application: "WSGIApplication"
     url: str
     refusal: Refusal | None = None
+    prediction: dict[str, Any] = field(default_factory=dict)  # put over the one of the answer
+    explanation: dict[str, Any] = field(default_factory=dict)  # put over the whole of it
     asked: list[float] = field(default_factory=list)  # when, for each POST /predict
     bodies: list[bytes] = field(default_factory=list)  # what was sent with them
     feedback: list[Any] = field(default_factory=list)
@@ -47,7 +54,17 @@ class Moody:
             if self.refusal:
                 start_response(self.refusal.status, list(self.refusal.headers.items()))
                 return [self.refusal.body]
-        return self.application(environ, start_response)
+        if not (self.prediction or self.explanation):
+            return self.application(environ, start_response)
+        environ.pop("HTTP_ACCEPT_ENCODING", None)  # what is compressed cannot be changed
+        answer = Response.from_app(self.application, environ)
+        if environ["PATH_INFO"] == "/predict" and answer.status_code == OK:
+            document = answer.get_json()
+            document["predictions"][0] |= self.prediction
+            answer.set_data(json.dumps(document))
+        elif environ["PATH_INFO"] == "/explain" and answer.status_code == OK:
+            answer.set_data(json.dumps(answer.get_json() | self.explanation))
+        return answer(environ, start_response)
 
 
 @contextmanager

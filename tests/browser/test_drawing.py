@@ -52,18 +52,6 @@ def test_what_is_no_digit_is_refused_in_words(page: Page) -> None:
     assert page.locator("#bars .best").count() == 0
 
 
-def change_answers(page: Page, **changes: object) -> None:
-    """What the server answers, with changes that its model does not make for a test."""
-
-    def change(route: Route) -> None:
-        answer = route.fetch()
-        document = answer.json()
-        document["predictions"][0] |= changes
-        route.fulfill(response=answer, json=document)
-
-    page.route("**/predict", change)
-
-
 @table(
     "reason, words",
     {
@@ -75,9 +63,12 @@ def change_answers(page: Page, **changes: object) -> None:
         "one of a later version": ("illegible", "cannot read this"),
     },
 )
-def test_every_refusal_is_told_in_words(page: Page, reason: str, words: str) -> None:
+def test_every_refusal_is_told_in_words(
+    open_page: OpenPage, moody: Moody, reason: str, words: str
+) -> None:
     shares = [0.0, 0.0, 0.0, 0.4, 0.0, 0.0, 0.0, 0.0, 0.6, 0.0]
-    change_answers(page, accepted=False, reason=reason, digit=8, probabilities=shares)
+    moody.prediction = {"accepted": False, "reason": reason, "digit": 8, "probabilities": shares}
+    page = open_page(moody.url)
     draw(page, DIGITS[1])
     assert words in verdict(page)
     assert page.inner_text("#digit") == "?"
@@ -91,8 +82,11 @@ def test_every_refusal_is_told_in_words(page: Page, reason: str, words: str) -> 
         "small": ("very_small", "very small"),
     },
 )
-def test_every_warning_is_a_hint(page: Page, warning: str, words: str) -> None:
-    change_answers(page, warnings=[warning, "one_of_a_later_version"])
+def test_every_warning_is_a_hint(
+    open_page: OpenPage, moody: Moody, warning: str, words: str
+) -> None:
+    moody.prediction = {"warnings": [warning, "one_of_a_later_version"]}
+    page = open_page(moody.url)
     draw(page, DIGITS[1])
     assert words in announced(page)
     expect(page.locator("#hints li")).to_have_count(1)
@@ -179,14 +173,9 @@ def test_what_the_model_saw_and_what_mattered_are_shown(page: Page) -> None:
     expect(page.locator("#map")).to_be_hidden()
 
 
-def test_how_it_was_prepared_is_told(page: Page) -> None:
-    steps = [{"name": "lines", "did": "three ruled lines removed"}]
-
-    def add(route: Route) -> None:
-        answer = route.fetch()
-        route.fulfill(response=answer, json=answer.json() | {"steps": steps})
-
-    page.route("**/explain*", add)
+def test_how_it_was_prepared_is_told(open_page: OpenPage, moody: Moody) -> None:
+    moody.explanation = {"steps": [{"name": "lines", "did": "three ruled lines removed"}]}
+    page = open_page(moody.url)
     draw(page, DIGITS[5])
     page.get_by_text("How it was prepared").click()
     expect(page.locator("#steps li")).to_have_text("three ruled lines removed")
