@@ -95,6 +95,11 @@ class Classifier:
         classifier.classify(golden[:1])  # first-call costs are paid here
         return classifier
 
+    @property
+    def version(self) -> int:
+        """The number of the model."""
+        return self.artifact.version
+
     def classify(
         self,
         images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
@@ -114,7 +119,7 @@ class Classifier:
         """Predict images as ``classify`` does, and tell what that was told from."""
         if len(images) == 0:
             raise InputError("there is no image to classify")
-        return self._predict(normalizer.normalize_all(images, manner))
+        return self.judge(normalizer.normalize_all(images, manner))
 
     def explain(self, image: NDArray[np.uint8], manner: Manner = "auto") -> Explanation:
         """Predict one image as ``classify`` does, and say why; raises InputError.
@@ -122,7 +127,7 @@ class Classifier:
         It takes as long as classifying a batch of some hundred.
         """
         frame = normalizer.normalize(image, manner)
-        [prediction] = self._predict([frame]).predictions
+        [prediction] = self.judge([frame]).predictions
         named = self.artifact.labels.index(prediction.digit)
 
         def score(frames: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -130,7 +135,8 @@ class Classifier:
 
         return Explanation(prediction, frame, occlusion(frame.pixels, score))
 
-    def _predict(self, frames: list[Frame]) -> Seen:
+    def judge(self, frames: list[Frame]) -> Seen:
+        """Predict images that have been normalized; there has to be one."""
         logits = self._engine.logits(_stacked([frame.pixels for frame in frames]))
         judge = self.artifact.confidence
         exact, seen = judge.spread(logits)

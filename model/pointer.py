@@ -79,7 +79,16 @@ class Pointer:
         version = found.versions.get(alias)
         if version is None:
             return None
-        identity = aliases.identity(self._store.file(version))[:4]
+        identity = _identity(self._store, version)
         if last is not None and (last.version, last.identity) == (version, identity):
             return last
-        return Target(version, self._store.path(version), identity)
+        return find(self._store, version)
+
+
+def find(store: Store, version: int) -> Target:
+    """What a version of a store is now; raises VersionNotFound, or StoreUnusable."""
+    return Target(version, store.path(version), _identity(store, version))
+
+
+def _identity(store: Store, version: int) -> Identity:
+    return aliases.identity(store.file(version))[:4]

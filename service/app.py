@@ -22,6 +22,7 @@ from service.metrics import Metrics
 from service.models import Models
 from service.protocols import MODEL_NAME, native, v1, v2
 from service.settings import Settings
+from service.shadow import Shadow
 
 
 def create_app(settings: Settings | None = None, classifier: Classifier | None = None) -> Flask:
@@ -45,6 +46,11 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     limits, captures = Limits.of(settings), None
     watchers: list[Watch] = [drift.watch]
     endpoints: dict[str, Endpoint] = {}
+    chores = [models.look, drift.tick]
+    if settings.shadow_percent:
+        shadow = Shadow(models, metrics, settings.shadow_percent)
+        watchers.append(shadow.watch)
+        chores.append(shadow.tick)
     if settings.takes_feedback:
         from service import feedback  # noqa: PLC0415 - only who wants it pays for it
 
@@ -52,12 +58,13 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
         watchers.append(feedback.keeper(captures, keys))
         endpoints |= feedback.endpoints(captures, metrics, keys, limits)
     inference = Inference(models, metrics, watchers)
-    readers = native.readers(limits) | v1.readers(limits) | v2.readers(limits)
+    readers = native.readers(limits) | v1.readers(models, limits) | v2.readers(models, limits)
     endpoints |= native.endpoints(inference, limits) | v1.endpoints(inference, limits)
 
     app = responses.App(__name__, static_folder=None)
     app.extensions["captures"] = captures
     app.extensions["health"] = health = Health(models)
+    app.extensions["chores"] = chores
     app.extensions["models"] = models
     app.extensions["metrics"] = metrics
     app.extensions["drift"] = drift
@@ -67,9 +74,9 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
         app.add_url_rule(route, route, _predicting(inference, reader), methods=["POST"])
     for route, endpoint in endpoints.items():
         app.add_url_rule(route, route, _view(endpoint), methods=["POST"])
-    app.register_blueprint(v1.blueprint(inference, health))
-    app.register_blueprint(v2.blueprint(inference, limits, health, _asks_as_admin(keys)))
-    app.register_blueprint(routes.blueprint(inference, health, drift))
+    app.register_blueprint(v1.blueprint(models, health))
+    app.register_blueprint(v2.blueprint(models, metrics, limits, health, _asks_as_admin(keys)))
+    app.register_blueprint(routes.blueprint(models, metrics, health, drift))
     app.register_blueprint(page.blueprint(settings))
     app.register_blueprint(description.blueprint(settings))
     app.wsgi_app = Front(app.wsgi_app, exchange, inference, ways(readers, {"name": MODEL_NAME}))  # type: ignore[method-assign] # as Flask's documentation has it

@@ -9,7 +9,7 @@ from service.wsgi import Environ
 
 REQUEST_HEADERS = (
     "Accept, Authorization, Content-Type, Inference-Header-Content-Length, "
-    "X-API-Key, X-Request-ID, traceparent"
+    "X-API-Key, X-Canary-Key, X-Request-ID, traceparent"
 )
 RESPONSE_HEADERS = "Inference-Header-Content-Length, Retry-After, X-Request-ID"
 REMEMBER_SECONDS = "600"  # what was answered to a browser that asked whether it may ask

@@ -17,8 +17,11 @@ URGENT = frozenset({"/livez", "/readyz", "/healthz", "/health", "/metrics"})
 URGENT_BELOW = "/v2/health/"
 
 SLOW_ENDING = "explain"  # /explain, and :explain behind a model: as long as a large batch
-# The first one reads the whole description, the last waits for a database.
-SLOW_BEGINNINGS = ("/openapi.json", "/docs", "/feedback")
+# The first one reads the whole description, the third waits for a database; below the others
+# are versions of the model, of which one may have to be loaded.
+SLOW_BEGINNINGS = ("/openapi.json", "/docs", "/feedback", "/models/", "/v2/repository/models/")
+NAMES_VERSION = "/versions/"  # in a path
+ASKS_VERSION, ESCAPE = "version", "%"  # in a query, plainly or behind escapes
 
 PICTURE_TYPES = ("image/", "multipart/")
 
@@ -51,7 +54,10 @@ def is_quick(environ: wsgi.Environ) -> bool:
     if wsgi.REFUSAL in environ or path in URGENT or path.startswith(URGENT_BELOW):
         return True
     body = environ["wsgi.input"].getvalue()
-    if path.endswith(SLOW_ENDING) or path.startswith(SLOW_BEGINNINGS):
+    if path.endswith(SLOW_ENDING) or path.startswith(SLOW_BEGINNINGS) or NAMES_VERSION in path:
+        return False
+    query = environ.get("QUERY_STRING", "")
+    if ASKS_VERSION in query or ESCAPE in query:
         return False
     return not body or (len(body) <= INLINE_BODY_BYTES and not _may_hold_picture(environ, body))
 

@@ -68,6 +68,7 @@ RequestError
     ├── NotFound
     ├── UnknownModel
     ├── UnknownModelVersion
+    ├── UnusableModelVersion
     ├── OnlyModel
     └── MethodNotAllowed
 
@@ -356,7 +357,11 @@ class UnknownModel(RouteError):
 
 
 class UnknownModelVersion(RouteError):
-    """No model of this version is loaded."""
+    """No model of this version is there."""
+
+
+class UnusableModelVersion(RouteError):
+    """The file of this version is damaged, so it is not served."""
 
 
 class OnlyModel(RouteError):

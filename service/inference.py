@@ -21,15 +21,16 @@ class Question(NamedTuple):
 
     manner: whether images are normalized, as ``model.normalizer`` has it.
     write: makes the reply from what a model says about each image.
+    version: of the model that is asked, where one is named.
     """
 
     batch: Batch
     manner: Manner
     write: Callable[[Artifact, Sequence[Prediction]], Reply]
+    version: int | None = None
 
 
-# From a Request, the Artifact that it is asked of, and the parameters of its route as text, to
-# a Question.
+# From a Request, and the parameters of its route as text, to a Question.
 Reader: TypeAlias = Callable[..., Question]
 
 
@@ -48,32 +49,28 @@ Watch: TypeAlias = Callable[[Request, Artifact, Seen], None]
 
 @dataclass(frozen=True)
 class Inference:
-    """The one way of every request, in whatever dialect, through the classifier at hand."""
+    """The one way of every request, in whatever dialect, through the classifier it is for."""
 
     models: Models
     metrics: Metrics
     watchers: Sequence[Watch] = ()
 
-    @property
-    def artifact(self) -> Artifact:
-        """The model that is served now."""
-        return self.models.classifier.artifact
-
-    def answer(self, request: Request, read: Callable[[Artifact], Question]) -> Reply:
+    def answer(self, request: Request, read: Callable[[], Question]) -> Reply:
         """The reply to what ``read`` returns; raises what it raises, and NotAFrame."""
         [reply] = self.answer_together([self.ask(request, read)])
         if isinstance(reply, Exception):
             raise reply
         return reply
 
-    def ask(self, request: Request, read: Callable[[Artifact], Question]) -> Asked:
-        """Read a question; raises what ``read`` raises, and NotAFrame."""
-        began, classifier = time.perf_counter(), self.models.classifier
+    def ask(self, request: Request, read: Callable[[], Question]) -> Asked:
+        """Read a question; raises what ``read`` and ``Models.choose`` raise, and NotAFrame."""
+        began = time.perf_counter()
         try:
-            question = read(classifier.artifact)
+            question = read()
+            classifier = self.models.choose(request, question.version)
             if question.manner == "never":
                 check_frames(question.batch)
-        except RouteError:  # of another model: no failure of this one
+        except RouteError:  # of another model: no failure of those at hand
             raise
         except Exception:
             self.metrics.count_failure(time.perf_counter() - began)
@@ -110,20 +107,26 @@ class Inference:
             return error
         reply.predicted = artifact.version, seen.predictions
         encoding = time.perf_counter() - began
-        self.metrics.count_answer(seen.predictions, asked.seconds, seconds, encoding)
+        self.metrics.count_answer(
+            artifact.version, seen.predictions, asked.seconds, seconds, encoding
+        )
         for watch in self.watchers:
             watch(asked.request, artifact, seen)
         return reply
 
-    def explain(self, batch: Batch, manner: Manner = "auto") -> Explanation:
-        """Why one image is read as it is; raises NotOneImage or NotAFrame.
+    def explain(
+        self, request: Request, batch: Batch, manner: Manner = "auto", version: int | None = None
+    ) -> tuple[Artifact, Explanation]:
+        """Why one image is read as it is, and by which model.
 
-        It is not counted among the predictions: it is asked for to look at.
+        Raises NotOneImage, NotAFrame, and what ``Models.choose`` raises. It is not counted
+        among the predictions: it is asked for to look at.
         """
         image = only(batch)
         if manner == "never":
             check_frames(batch)
-        return self.models.classifier.explain(image, manner)
+        classifier = self.models.choose(request, version)
+        return classifier.artifact, classifier.explain(image, manner)
 
 
 def _look(asked: Sequence[Asked]) -> list[Seen]:

@@ -5,11 +5,13 @@ microsecond, and ``write`` brings what was noted to the files of the worker (see
 ``metric_files.py``), many requests at a time.
 """
 
+import contextlib
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from pathlib import Path
+from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 import prometheus_client
@@ -29,6 +31,9 @@ BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 STAGES = ("decode", "classify", "encode")
 
 Note = TypeVar("Note")
+
+# What was answered to one request: by which version, and the seconds of each stage.
+Answer: TypeAlias = tuple[int, Sequence[Prediction], tuple[float, ...]]
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,36 @@ class Metrics:
             multiprocess_mode="livemax",
             registry=registry,
         )
+        self.model_created = Gauge(
+            "digits_model_created_timestamp_seconds",
+            "When the file of the served model was written, in Unix time",
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        self.current = Gauge(
+            "digits_model_current",
+            "1 while the champion of the store is what is served, 0 while it is not",
+            multiprocess_mode="livemin",
+            registry=registry,
+        )
+        self.images = prometheus_client.Counter(
+            "digits_images",
+            "Images predicted, by the version that did and whether it stands by its answer",
+            ["version", "accepted"],
+            registry=registry,
+        )
+        self.shadow_images = prometheus_client.Counter(
+            "digits_shadow_images",
+            "Images that were shown to a challenger after the champion had answered",
+            ["version"],
+            registry=registry,
+        )
+        self.shadow_disagreements = prometheus_client.Counter(
+            "digits_shadow_disagreements",
+            "Those that it read as another digit, by the champion's digit",
+            ["version", "digit"],
+            registry=registry,
+        )
         self.reloads = prometheus_client.Counter(
             "digits_reloads",
             "Models that were to be served instead of another",
@@ -157,7 +192,7 @@ class Metrics:
         # Notes: the methods of lists are atomic, so no thread waits for another.
         self._under_way: list[None] = []
         self._requests: list[tuple[tuple[str, int], float]] = []
-        self._answers: list[tuple[Sequence[Prediction], tuple[float, ...]]] = []
+        self._answers: list[Answer] = []
         self._failures: list[float] = []
         self._refusals: list[str] = []
 
@@ -175,9 +210,11 @@ class Metrics:
         """Note one answered request. ``route`` is a template, never a client's path."""
         self._requests.append(((route, status), seconds))
 
-    def count_answer(self, predictions: Sequence[Prediction], *seconds: float) -> None:
-        """Note what was answered to one request, and its seconds in each of ``STAGES``."""
-        self._answers.append((predictions, seconds))
+    def count_answer(
+        self, version: int, predictions: Sequence[Prediction], *seconds: float
+    ) -> None:
+        """Note what a version answered to one request, and its seconds in each of ``STAGES``."""
+        self._answers.append((version, predictions, seconds))
 
     def count_failure(self, seconds: float) -> None:
         """Note a request to predict that failed after this time, by whose fault ever."""
@@ -208,16 +245,21 @@ class Metrics:
             self.requests.labels(route, str(status)).inc(len(taken))
             self.duration.labels(route).observe_all(taken)
 
-    def _write_answers(
-        self, answers: Sequence[tuple[Sequence[Prediction], tuple[float, ...]]]
-    ) -> None:
+    def _write_answers(self, answers: Sequence[Answer]) -> None:
         if not answers:
             return
         self.last_inference.set_to_current_time()
-        self.batch_size.observe_all([len(predictions) for predictions, _ in answers])
+        self.batch_size.observe_all([len(predictions) for _, predictions, _ in answers])
         for index, stage in enumerate(STAGES):
-            self.stages.labels(stage).observe_all([seconds[index] for _, seconds in answers])
-        said = [prediction for predictions, _ in answers for prediction in predictions]
+            self.stages.labels(stage).observe_all([seconds[index] for *_, seconds in answers])
+        said = [prediction for _, predictions, _ in answers for prediction in predictions]
+        judged = Counter(
+            (version, prediction.reason is None)
+            for version, predictions, _ in answers
+            for prediction in predictions
+        )
+        for (version, accepted), count in judged.items():
+            self.images.labels(str(version), "true" if accepted else "false").inc(count)
         self.confidence.observe_all([prediction.confidence for prediction in said])
         for digit, count in Counter(prediction.digit for prediction in said).items():
             self.predictions.labels(str(digit)).inc(count)
@@ -225,8 +267,8 @@ class Metrics:
             if reason is not None:
                 self.rejected.labels(reason).inc(count)
 
-    def set_model(self, artifact: Artifact, load_seconds: float) -> None:
-        """Record the model that is served, and that no other one is."""
+    def set_model(self, artifact: Artifact, load_seconds: float, path: Path | None = None) -> None:
+        """Record the champion that is served, and that no other one is. path: its file, if any."""
         if self._model:
             self._model.set(0)
         self._model = self.model_info.labels(
@@ -234,6 +276,9 @@ class Metrics:
         )
         self._model.set(1)
         self.model_load.set(load_seconds)
+        if path is not None:
+            with contextlib.suppress(OSError):  # it may be gone again
+                self.model_created.set(path.stat().st_mtime)
 
     def count_reload(self, result: Literal["succeeded", "failed"]) -> None:
         """Record that another model was to be served."""

@@ -115,6 +115,9 @@ TABLE: dict[type[errors.RequestError], Problem] = {
     errors.UnknownModelVersion: Problem(
         Status.NOT_FOUND, "unknown_model_version", "No model of this version"
     ),
+    errors.UnusableModelVersion: Problem(
+        Status.NOT_FOUND, "unusable_model_version", "This version is damaged"
+    ),
     errors.OnlyModel: Problem(BAD_REQUEST, "only_model", "The only model stays"),
     errors.MethodNotAllowed: Problem(
         Status.METHOD_NOT_ALLOWED, "method_not_allowed", "Wrong method"

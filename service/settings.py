@@ -69,6 +69,13 @@ class Settings:
     )
     model: Path | None = _setting(None, "artifact file to serve; goes before the store")
     store: Path | None = _setting(None, "directory of versions whose champion is served")
+    other_versions: int = _setting(
+        2, "versions beside champion and challenger that stay loaded, for who names them", 1, 64
+    )
+    shadow_percent: int = _setting(
+        10, "how many of 100 requests a challenger sees after the champion has answered", 0, 100
+    )
+    canary_percent: int = _setting(0, "how many of 100 requests a challenger answers", 0, 100)
     max_body_bytes: int = _setting(8 * 2**20, "largest request body", 1_024, 2**30)
     max_batch: int = _setting(1_024, "most images in one request", 1, 65_536)
     max_image_pixels: int = _setting(16 * 10**6, "most pixels of one image", 784, 10**9)

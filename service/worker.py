@@ -83,11 +83,11 @@ class EventLoopWorker(Worker):
         for number in (signal.SIGINT, signal.SIGQUIT):
             loop.add_signal_handler(number, partial(os._exit, 0))
         settings = Settings.from_env(os.environ)
-        models, drift = self.wsgi.extensions["models"], self.wsgi.extensions["drift"]
+        chores = self.wsgi.extensions["chores"]
 
         def look_after() -> None:
-            models.look()
-            drift.tick()
+            for chore in chores:
+                chore()
 
         with ThreadPoolExecutor(settings.threads) as pool, ThreadPoolExecutor(1) as watch:
             look = loop.run_in_executor(watch, look_after)
@@ -118,7 +118,7 @@ class EventLoopWorker(Worker):
             for client in [client for door in doors for client in _accept_last(door)]:
                 await loop.connect_accepted_socket(factory, client)
             await self._drain(server, settings.graceful_timeout)
-        drift.tick()
+        look_after()
 
     def _begin_stop(self) -> None:
         """SIGTERM: say so at ``/readyz`` from now on, and begin to stop."""

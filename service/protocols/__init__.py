@@ -1,11 +1,18 @@
 """The inference protocols beside the native routes: KServe v1 and the Open Inference Protocol."""
 
-from model import Artifact
+import re
+from typing import TYPE_CHECKING
+
 from service.errors import UnknownModel, UnknownModelVersion
+
+if TYPE_CHECKING:
+    from service.models import Models
 
 MODEL_NAME = "digits"
 
 PREFIXES = ("/v1", "/v2")
+
+VERSION = re.compile(r"[1-9][0-9]{0,17}")  # as in the aliases of a store
 
 
 def answers(path: str) -> bool:
@@ -13,11 +20,25 @@ def answers(path: str) -> bool:
     return any(path == prefix or path.startswith(f"{prefix}/") for prefix in PREFIXES)
 
 
-def check_model(artifact: Artifact, name: str, version: str | None = None) -> None:
-    """Raise UnknownModel or UnknownModelVersion unless this is what ``artifact`` is served as."""
+def check_model(name: str) -> None:
+    """Raise UnknownModel unless this is what the model is called."""
     if name != MODEL_NAME:
         raise UnknownModel("model", f"there is no model of this name; ask for {MODEL_NAME}")
-    if version not in {None, str(artifact.version)}:
+
+
+def asked(models: "Models", name: str, version: str | None) -> int | None:
+    """The version that a path names, if it names one.
+
+    Raises UnknownModel, UnknownModelVersion or UnusableModelVersion.
+    """
+    check_model(name)
+    return None if version is None else models.at(number(version)).version
+
+
+def number(version: str) -> int:
+    """The number that is a version's name; raises UnknownModelVersion."""
+    if not VERSION.fullmatch(version):
         raise UnknownModelVersion(
-            "version", f"this version is not loaded; ask for version {artifact.version}"
+            "version", "a version is a whole number; ask for one of those at /models"
         )
+    return int(version)

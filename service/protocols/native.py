@@ -20,7 +20,9 @@ PREDICT, EXPLAIN = "/predict", "/explain"
 WRITTEN = tuple(answers.WRITERS)  # media types of predictions
 FORMS = {"json": JSON, "png": "image/png"}  # of an explanation
 
-USUAL = MANNERS[0], Wanted()  # where there is no query
+MAX_VERSION = 10**18 - 1  # as in the aliases of a store
+
+USUAL = MANNERS[0], Wanted(), None  # where there is no query
 
 
 def readers(limits: Limits) -> dict[str, Reader]:
@@ -33,39 +35,41 @@ def endpoints(inference: Inference, limits: Limits) -> dict[str, Endpoint]:
 
     def explain(request: Request) -> Reply:
         args = request.args
-        check_names(args, ("normalize", "format"))
+        check_names(args, ("normalize", "format", "version"))
         manner = choice(args, "normalize", MANNERS)
+        version = count(args, "version", MAX_VERSION) or None
         if "format" in args:
             written = FORMS[choice(args, "format", tuple(FORMS))]
         else:
             written = choose(request.header("Accept"), tuple(FORMS.values()))
         batch = _batch(request, limits)
-        why = inference.explain(batch, manner)
+        artifact, why = inference.explain(request, batch, manner, version)
         if written == FORMS["png"]:
             from service.pictures import draw  # noqa: PLC0415 - 2 MB that few workers ever need
 
             answer = draw(batch.images[0], why)
         else:
-            answer = answers.explanation(inference.artifact, why, request.id)
+            answer = answers.explanation(artifact, why, request.id)
         return Reply(answer, written, headers={"Cache-Control": "no-store"})
 
     return {EXPLAIN: explain}
 
 
-def read_predict(request: Request, _artifact: Artifact, limits: Limits) -> Question:
+def read_predict(request: Request, limits: Limits) -> Question:
     """What is asked of ``/predict``; raises RequestError."""
-    manner, wanted = USUAL
+    manner, wanted, version = USUAL
     if request.environ["QUERY_STRING"]:
         args = request.args
-        check_names(args, ("normalize", "top_k", "probabilities"))
+        check_names(args, ("normalize", "top_k", "probabilities", "version"))
         wanted = Wanted(
             probabilities=choice(args, "probabilities", ("1", "0")) == "1",
             top_k=count(args, "top_k", CLASSES),
         )
         manner = choice(args, "normalize", MANNERS)
+        version = count(args, "version", MAX_VERSION) or None
     written = choose(request.header("Accept"), WRITTEN)
     write = partial(_write, request_id=request.id, written=written, wanted=wanted)
-    return Question(_batch(request, limits), manner, write)
+    return Question(_batch(request, limits), manner, write, version)
 
 
 def _write(

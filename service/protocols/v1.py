@@ -15,7 +15,8 @@ from service.exchange import Endpoint, Reply, Request
 from service.health import Health
 from service.inference import Inference, Question, Reader
 from service.limits import Limits, receive
-from service.protocols import MODEL_NAME, check_model, v1_request
+from service.models import Models
+from service.protocols import MODEL_NAME, asked, v1_request
 from service.responses import in_json
 
 MODEL = "/v1/models/<segment:name>"
@@ -28,26 +29,22 @@ class Segment(BaseConverter):
     regex = "[^/:]+"
 
 
-def readers(limits: Limits) -> dict[str, Reader]:
+def readers(models: Models, limits: Limits) -> dict[str, Reader]:
     """What reads the questions to POST, by their route."""
 
-    def read(
-        request: Request, artifact: Artifact, name: str, version: str | None = None
-    ) -> Question:
-        check_model(artifact, name, version)
-        asked = _read(request, limits)
-        return Question(asked.batch, "auto", partial(_write, in_columns=asked.in_columns))
+    def question(request: Request, name: str, version: str | None = None) -> Question:
+        wanted, read = asked(models, name, version), _read(request, limits)
+        return Question(read.batch, "auto", partial(_write, in_columns=read.in_columns), wanted)
 
-    return {f"{base}:predict": read for base in (MODEL, VERSION)}
+    return {f"{base}:predict": question for base in (MODEL, VERSION)}
 
 
 def endpoints(inference: Inference, limits: Limits) -> dict[str, Endpoint]:
     """What else is answered to POST, by its route."""
 
     def explain(request: Request, name: str, version: str | None = None) -> Reply:
-        artifact = inference.artifact
-        check_model(artifact, name, version)
-        why = inference.explain(_read(request, limits).batch)
+        wanted, batch = asked(inference.models, name, version), _read(request, limits).batch
+        artifact, why = inference.explain(request, batch, version=wanted)
         [said] = _entries(artifact, [why.prediction])
         explained = said | answers.grounds(why)
         body = orjson.dumps({"predictions": [said], "explanations": [explained]})
@@ -56,28 +53,32 @@ def endpoints(inference: Inference, limits: Limits) -> dict[str, Endpoint]:
     return {f"{base}:explain": explain for base in (MODEL, VERSION)}
 
 
-def blueprint(inference: Inference, health: Health) -> Blueprint:
+def blueprint(models: Models, health: Health) -> Blueprint:
     """What both dialects are told about the model."""
     routes = Blueprint("v1", __name__)
 
     @routes.get("/v1/models")
-    def models() -> Response:
+    def all_models() -> Response:
         return in_json({"models": [MODEL_NAME]})
 
     @routes.get(MODEL)
     @routes.get(VERSION)
     def status(name: str, version: str | None = None) -> Response:
-        artifact = inference.artifact
-        check_model(artifact, name, version)
-        state = {
-            "version": str(artifact.version),
-            "state": "AVAILABLE" if health.ready else "UNLOADING",
-            "status": {"error_code": "OK", "error_message": ""},
-        }
-        said = {"name": MODEL_NAME, "ready": health.ready, "model_version_status": [state]}
+        wanted = asked(models, name, version)
+        told = [one.version for one in models.loaded()] if wanted is None else [wanted]
+        states = [_state(one, health) for one in told]
+        said = {"name": MODEL_NAME, "ready": health.ready, "model_version_status": states}
         return in_json(said, 200 if health.ready else 503)
 
     return routes
+
+
+def _state(version: int, health: Health) -> dict[str, Any]:
+    return {
+        "version": str(version),
+        "state": "AVAILABLE" if health.ready else "UNLOADING",
+        "status": {"error_code": "OK", "error_message": ""},
+    }
 
 
 def _read(request: Request, limits: Limits) -> v1_request.Request:

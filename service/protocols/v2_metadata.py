@@ -4,12 +4,11 @@ Sources: the protocol's REST specification (kserve/open-inference-protocol, vers
 and Triton's statistics and model repository extensions.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import service
-from model import Artifact
 from model.architecture import CLASSES, FRAME_SIDE
 from service.metrics import Totals
 from service.protocols import MODEL_NAME
@@ -17,6 +16,8 @@ from service.protocols import MODEL_NAME
 EXTENSIONS = ("binary_tensor_data", "classification", "model_repository", "statistics")
 
 PLATFORM = "numpy_npz"  # framework and format of the artifact
+
+READY = "READY"  # of a version that is loaded
 
 # Not measured here, or not there at all: no request waits in a queue, no answer is kept.
 NEVER = {"count": 0, "ns": 0}
@@ -50,29 +51,33 @@ def server() -> dict[str, Any]:
     return {"name": MODEL_NAME, "version": service.__version__, "extensions": EXTENSIONS}
 
 
-def model(artifact: Artifact) -> dict[str, Any]:
+def model(versions: Sequence[int]) -> dict[str, Any]:
     """The model's metadata."""
     return {
         "name": MODEL_NAME,
-        "versions": [str(artifact.version)],
+        "versions": [str(version) for version in versions],
         "platform": PLATFORM,
         "inputs": _listed(INPUTS),
         "outputs": _listed(OUTPUTS),
     }
 
 
-def index(artifact: Artifact, *, ready: bool) -> dict[str, str]:
-    """The model's entry in the index of the repository."""
+def index(version: int, *, loaded: bool, stopping: bool) -> dict[str, str]:
+    """The entry of a version in the index of the repository."""
+    reason = "the service is stopping" if stopping else "" if loaded else "loaded when it is asked"
     return {
         "name": MODEL_NAME,
-        "version": str(artifact.version),
-        "state": "READY" if ready else "UNAVAILABLE",
-        "reason": "" if ready else "the service is stopping",
+        "version": str(version),
+        "state": "UNAVAILABLE" if reason else READY,
+        "reason": reason,
     }
 
 
-def statistics(artifact: Artifact, totals: Totals) -> dict[str, Any]:
-    """What was predicted since the start, whatever the dialect it was asked for in."""
+def statistics(version: int, totals: Totals) -> dict[str, Any]:
+    """What was predicted since the start, whatever the dialect and by whichever version.
+
+    version: of the champion.
+    """
     answered = sum(totals.seconds.values())
     spent = {
         "success": _duration(totals.requests, answered),
@@ -86,7 +91,7 @@ def statistics(artifact: Artifact, totals: Totals) -> dict[str, Any]:
     }
     entry = {
         "name": MODEL_NAME,
-        "version": str(artifact.version),
+        "version": str(version),
         "last_inference": round(totals.last_inference * 1_000),  # milliseconds
         "inference_count": totals.images,
         "execution_count": totals.requests,

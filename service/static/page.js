@@ -201,7 +201,7 @@ let timer = null; // of the next question
 let asking = null; // the question on its way: there is one at a time
 let explaining = null;
 let resting = null; // timer of the pen's rest
-let answered = null; // what was last answered: {revision, prediction, requestId}
+let answered = null; // what was last answered: {revision, prediction, version, requestId}
 let notBefore = 0; // when the server may be asked again
 let failures = 0; // in a row
 
@@ -233,8 +233,9 @@ async function ask() {
     const answer = await post("predict", await toSend(), mine.signal);
     if (mine.signal.aborted) return;
     failures = 0;
-    answered = { revision: asked, prediction: answer.predictions[0], requestId: answer.request_id };
-    showAnswer(answered.prediction);
+    const { model: { version }, predictions: [prediction], request_id: requestId } = answer;
+    answered = { revision: asked, prediction, version, requestId };
+    showAnswer(prediction);
   } catch (trouble) {
     if (mine.signal.aborted) return;
     failures += 1;
@@ -266,7 +267,8 @@ function rest() {
 async function explain() {
   const mine = explaining = new AbortController();
   try {
-    const answer = await post("explain?format=json", await toSend(), mine.signal);
+    const address = `explain?format=json&version=${answered.version}`; // of who gave the answer
+    const answer = await post(address, await toSend(), mine.signal);
     if (!mine.signal.aborted) showExplanation(answer);
   } catch {
     byId("seen").hidden = true; // the answer stands without it

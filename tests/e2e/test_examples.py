@@ -40,7 +40,7 @@ JSON = {"Content-Type": "application/json"}
 ERRORS = {
     ("BadRequest", "cut-off"): Sent("POST", "/predict", b'{"pixels": [0, 1', JSON),
     ("Unauthorized", "no-key"): Sent("GET", "/models"),
-    ("NotFound", "older"): Sent("GET", "/models/1"),
+    ("NotFound", "older"): Sent("GET", "/models/3"),
     ("MethodNotAllowed", "get"): Sent("GET", "/predict"),
     ("NotAcceptable", "html"): Sent("POST", "/predict", b"{}", {**JSON, "Accept": "text/html"}),
     ("TooLarge", "batch"): Sent(
@@ -50,7 +50,7 @@ ERRORS = {
     ("Unprocessable", "two"): Sent("POST", "/predict", b'{"pixels": [0, 300]}', JSON),
     ("PlainUnauthorized", "no-key"): Sent("GET", "/v2"),
     ("PlainForbidden", "no-administrator"): Sent("POST", "/v2/repository/models/digits/load"),
-    ("PlainNotFound", "older"): Sent("GET", "/v2/models/digits/versions/1"),
+    ("PlainNotFound", "older"): Sent("GET", "/v2/models/digits/versions/3"),
     ("PlainMethodNotAllowed", "get"): Sent("GET", "/v2/models/digits/infer"),
 }
 

@@ -72,6 +72,7 @@ def test_a_browser_that_asks_whether_it_may_is_told_how(shipped: Artifact) -> No
         "content-type",
         "inference-header-content-length",
         "x-api-key",
+        "x-canary-key",
         "x-request-id",
         "traceparent",
     ]

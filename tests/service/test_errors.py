@@ -31,6 +31,7 @@ ONLY_ON_SOCKETS = {
 # Where feedback is wanted: test_feedback.py.
 ONLY_TO_FEEDBACK = {"invalid_feedback", "unknown_prediction", "feedback_unavailable"}
 
+ONLY_OF_A_STORE = {"unusable_model_version"}  # test_versions.py
 ONLY_TO_ADMINISTRATORS = {"only_model"}  # all others are forbidden to ask: protocols/test_v2.py
 
 PROBLEM_FIELDS = {"type", "title", "status", "detail", "code", "request_id", "errors"}
@@ -77,7 +78,7 @@ def test_a_bad_request_of_a_protocol_is_told_so_in_its_form(
 def test_every_code_has_a_case() -> None:
     codes = {problem.code for problem in problems.TABLE.values()}
     sent = {case.code for case in [*ALL_CASES, *UNAUTHORIZED]}  # these in test_access.py
-    elsewhere = ONLY_ON_SOCKETS | ONLY_TO_FEEDBACK | ONLY_TO_ADMINISTRATORS
+    elsewhere = ONLY_ON_SOCKETS | ONLY_TO_FEEDBACK | ONLY_TO_ADMINISTRATORS | ONLY_OF_A_STORE
     assert sent | elsewhere == codes
 
 

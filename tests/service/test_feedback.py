@@ -348,7 +348,7 @@ def test_of_requests_that_came_together_each_is_kept_with_its_own_frames(
         assert said == [len(some)] * 2
 
 
-def asked_for(images: list[NDArray[np.uint8]], manner: "Manner", _artifact: Artifact) -> Question:
+def asked_for(images: list[NDArray[np.uint8]], manner: "Manner") -> Question:
     return Question(Batch(images, "x"), manner, answer)
 
 

@@ -106,18 +106,6 @@ def test_what_has_not_moved_is_not_loaded_again(models: Models, client: FlaskCli
     assert reloads(client) == {"succeeded": 0, "failed": 0}
 
 
-def test_a_version_is_only_answered_while_it_is_served(
-    store: Store, models: Models, client: FlaskClient
-) -> None:
-    def answers(version: int) -> int:
-        return client.post(f"/v2/models/digits/versions/{version}/infer", data=V2).status_code
-
-    assert (answers(1), answers(2)) == (200, 404)
-    store.promote(2)
-    models.look()
-    assert (answers(1), answers(2)) == (404, 200)
-
-
 def cut_off(store: Store) -> None:
     path = store.path(2)
     path.write_bytes(path.read_bytes()[:-100])
@@ -163,11 +151,11 @@ def test_why_it_was_not_loaded_is_in_the_log(
     store: Store, models: Models, caplog: pytest.LogCaptureFixture
 ) -> None:
     cut_off(store)
-    with caplog.at_level(logging.ERROR, "digits.models"):
+    with caplog.at_level(logging.ERROR):
         for _ in range(3):
             models.look()
     [record] = caplog.records  # and not at every look
-    assert "version 1 stays" in record.getMessage()
+    assert "version 2 was not loaded, others stay" in record.getMessage()
     assert "digits-2.npz" in record.getMessage()
 
 

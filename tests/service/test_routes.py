@@ -68,13 +68,16 @@ def test_a_card_may_hold_what_only_python_calls_an_integer(shipped: Artifact) ->
     assert answer.get_json()["model_details"]["training"] == {"recipe": {"seed": 2**64}}
 
 
+NO_NUMBER = "a version is a whole number; ask for one of those at /models"
+
+
 @table(
     "asked, wrong",
     {
-        "another version": ("2", "this version is not loaded"),
-        "an alias": ("champion", "this version is not a whole number"),
-        "a fraction": ("1.0", "this version is not a whole number"),
-        "a leading zero": ("01", "this version is not a whole number"),
+        "another version": ("2", "there is no such version; ask for version 17"),
+        "an alias": ("champion", NO_NUMBER),
+        "a fraction": ("1.0", NO_NUMBER),
+        "a leading zero": ("01", NO_NUMBER),
     },
 )
 def test_who_asks_for_another_version_is_told_which_one_there_is(
@@ -83,4 +86,4 @@ def test_who_asks_for_another_version_is_told_which_one_there_is(
     artifact = dataclasses.replace(shipped, version=17)
     answer = create_app(Settings(), Classifier(artifact)).test_client().get(f"/models/{asked}")
     assert answer.status_code == 404
-    assert answer.get_json(force=True)["detail"] == f"{wrong}; ask for version 17 at /models/17"
+    assert answer.get_json(force=True)["detail"] == wrong

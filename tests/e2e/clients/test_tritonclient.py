@@ -273,7 +273,7 @@ ONE = images(FRAMES)
         "another shape": (images(FRAMES[:, 1:]), {}, "400", "has the shape (8, 27, 28)"),
         "too many": (images(np.zeros((65, 784), np.uint8)), {}, "413", "send at most 64"),
         "another model": (ONE, {"model_name": "others"}, "404", "ask for digits"),
-        "another version": (ONE, {"model_version": "9999"}, "404", "is not loaded"),
+        "another version": (ONE, {"model_version": "9999"}, "404", "there is no such version"),
         "two inputs": ([*ONE, *files(*FILES)], {}, "400", "send one of image and"),
         "another output": (
             ONE,

@@ -141,7 +141,7 @@ def test_who_asks_for_another_version_is_told_the_right_one(shipped: Artifact) -
     artifact = dataclasses.replace(shipped, version=17)
     client = create_app(Settings(), Classifier(artifact)).test_client()
     response = client.post(f"/v1/models/digits/versions/{shipped.version}:predict", data=b"")
-    assert response.get_json() == {"error": "this version is not loaded; ask for version 17"}
+    assert response.get_json() == {"error": "there is no such version; ask for version 17"}
 
 
 @table(

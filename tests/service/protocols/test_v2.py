@@ -21,7 +21,6 @@ from service import __version__
 from service.app import create_app
 from service.errors import OnlyModel, UnknownModel
 from service.health import Health
-from service.inference import Inference
 from service.limits import Limits
 from service.metrics import Metrics
 from service.models import Models
@@ -475,8 +474,8 @@ def administrator(shipped: Artifact) -> FlaskClient:
     classifier = Classifier(shipped)
     metrics = Metrics()
     models = Models(SETTINGS, metrics, classifier)
-    inference, limits = Inference(models, metrics), Limits.of(SETTINGS)
-    app.register_blueprint(v2.blueprint(inference, limits, Health(models), lambda: True))
+    limits, health = Limits.of(SETTINGS), Health(models)
+    app.register_blueprint(v2.blueprint(models, metrics, limits, health, lambda: True))
     return app.test_client()
 
 
