@@ -173,6 +173,14 @@ def test_what_the_model_saw_and_what_mattered_are_shown(page: Page) -> None:
     expect(page.locator("#map")).to_be_hidden()
 
 
+def test_who_gave_the_answer_explains_it(page: Page) -> None:
+    with page.expect_request("**/explain*") as explained:
+        with page.expect_response("**/predict") as answer:
+            draw(page, DIGITS[5])
+        version = answer.value.json()["model"]["version"]
+    assert explained.value.url.endswith(f"version={version}")
+
+
 def test_how_it_was_prepared_is_told(open_page: OpenPage, moody: Moody) -> None:
     moody.explanation = {"steps": [{"name": "lines", "did": "three ruled lines removed"}]}
     page = open_page(moody.url)
