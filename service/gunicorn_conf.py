@@ -6,7 +6,9 @@ The master stays small: it imports neither NumPy nor Flask, only its workers do.
 import itertools
 import os
 import shutil
+import signal
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +31,17 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
 
+# A worker has its master's handlers until it has set its own, and would lose what it is told
+# meanwhile: these wait until it is ready to hear them.
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+
 def on_starting(_server: Any) -> None:
-    """Give the workers an empty directory for their metrics."""
+    """Give the workers an empty directory for their metrics, and let no signal to them be lost."""
+    os.register_at_fork(
+        before=partial(signal.pthread_sigmask, signal.SIG_BLOCK, ENDING),
+        after_in_parent=partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, ENDING),
+    )
     directory = _settings.metrics_dir
     if directory is None:
         directory = Path(tempfile.mkdtemp(prefix="digits-metrics-"))
@@ -45,6 +56,11 @@ def pre_fork(server: Any, worker: Any) -> None:
     """Give the worker the lowest slot that no living worker has; see service/metric_files.py."""
     taken = {living.slot for living in server.WORKERS.values()}
     worker.slot = next(slot for slot in itertools.count() if slot not in taken)
+
+
+def post_worker_init(_worker: Any) -> None:
+    """In a worker that has its handlers and its application: hear what it was told meanwhile."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
 def child_exit(_server: Any, worker: Any) -> None:

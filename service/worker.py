@@ -48,11 +48,7 @@ class EventLoopWorker(Worker):
         signal.signal(signal.SIGWINCH, signal.SIG_IGN)
 
     def load_wsgi(self) -> None:
-        """Make the application.
-
-        Not earlier: until ``init_signals`` has run, a worker has its master's
-        handlers and would lose a SIGTERM.
-        """
+        """Make the application, its metrics under the worker's slot."""
         from service import metric_files  # noqa: PLC0415 - the master has no use for its imports
 
         if METRICS_VARIABLE in os.environ:
