@@ -11,7 +11,7 @@ from model import Classifier
 from service import description, errors, page, responses, routes, tracing
 from service.cors import Cors
 from service.drift import Drift
-from service.exchange import REQUEST, ROUTE, Endpoint, Exchange, Reply, Request
+from service.exchange import PREDICTED, REQUEST, ROUTE, Endpoint, Exchange, Reply, Request
 from service.front import Front, ways
 from service.health import Health
 from service.inference import Inference, Reader, Watch
@@ -89,7 +89,9 @@ def _view(endpoint: Endpoint) -> Callable[..., Response]:
     """An endpoint as Flask calls it."""
 
     def view(**parameters: str) -> Response:
-        return responses.of(endpoint(request.environ[REQUEST], **parameters))
+        reply = endpoint(request.environ[REQUEST], **parameters)
+        request.environ[PREDICTED] = reply.predicted
+        return responses.of(reply)
 
     return view
 

@@ -31,8 +31,9 @@ STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HT
 
 INCOMPRESSIBLE = frozenset({"image/png"})
 
-# Where Flask's views find the Request in their environment, and leave what it is counted as.
-REQUEST, ROUTE = "digits.request", "digits.route"
+# Where Flask's views find the Request in their environment, and leave what it is counted as
+# and what was predicted.
+REQUEST, ROUTE, PREDICTED = "digits.request", "digits.route", "digits.predicted"
 
 log = logging.getLogger("digits")
 

@@ -4,6 +4,7 @@ The SDK keeps spans in a bounded queue and sends them from a thread of its own.
 """
 
 import logging
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from http import HTTPStatus
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import (
@@ -91,9 +92,7 @@ class Spans:
     def to(cls, exporter: str) -> "Spans":
         """Spans that go to ``otlp`` or ``console``."""
         if exporter == CONSOLE:
-            return cls.through(
-                ConsoleSpanExporter(formatter=lambda span: f"{span.to_json(None)}\n")
-            )
+            return cls.through(ConsoleSpanExporter(out=sys.stdout, formatter=_line))
         logging.getLogger(OTLPSpanExporter.__module__).addFilter(Seldom())
         return cls.through(OTLPSpanExporter())
 
@@ -137,6 +136,10 @@ class Spans:
             trace_id, int(trace.parent_id, 16), is_remote=True, trace_flags=TraceFlags(trace.flags)
         )
         return set_span_in_context(NonRecordingSpan(parent), Context())
+
+
+def _line(span: ReadableSpan) -> str:
+    return f"{span.to_json(None)}\n"
 
 
 def _name(method: str, route: str) -> str:
