@@ -77,7 +77,7 @@ def spans(environ: Mapping[str, str]) -> "Spans | None":
 
 def _spans() -> ModuleType:
     try:
-        from service import spans  # noqa: PLC0415 - some 20 MB, where it is wanted
+        from service import spans  # noqa: PLC0415 - 9 MB, where it is wanted
     except ModuleNotFoundError as missing:
         raise SettingsError(
             f"tracing needs {missing.name}, which is not installed; install digits[tracing]"

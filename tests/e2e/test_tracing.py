@@ -1,6 +1,6 @@
 """Workers that send spans to a collector, and what becomes of them where there is none."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ NEVER = str(10**6)  # milliseconds: in a test nothing is sent before it has to b
 
 
 @contextmanager
-def tracing(log: Path, variables: Mapping[str, str], **settings: object) -> Iterator[Server]:
+def tracing(log: Path, variables: dict[str, str], **settings: object) -> Iterator[Server]:
     """Two workers."""
     port = free_port()
     process = launch(log, clean_environment(port=port, **settings) | variables)

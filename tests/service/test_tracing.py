@@ -13,8 +13,10 @@ from contextlib import contextmanager
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from opentelemetry.exporter.otlp.proto.http import trace_exporter
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
+from opentelemetry.sdk.trace import export
 from werkzeug.test import TestResponse
 
 import service
@@ -56,6 +58,15 @@ def collector() -> Iterator[Collector]:
         yield collector
 
 
+def spans_by(variables: Mapping[str, str], patch: pytest.MonkeyPatch) -> Spans:
+    """What makes spans where the environment has these variables."""
+    for name, value in variables.items():
+        patch.setenv(name, value)
+    found = tracing.spans(os.environ)
+    assert found
+    return found
+
+
 @contextmanager
 def traced(
     classifier: Classifier, settings: Settings, variables: Mapping[str, str]
@@ -94,48 +105,51 @@ OF_ONE = PREDICTED | {"digits.digit", "digits.confidence", "digits.accepted"}
 
 
 @table(
-    "request_, name, status, more",
+    "request_, expected",
     {
-        "one image": (("POST", "/predict?top_k=2", BODY, JSON), "POST /predict", 200, OF_ONE),
-        "several": (("POST", "/predict", bytes(784 * 3), RAW), "POST /predict", 200, PREDICTED),
+        "one image": (
+            ("POST", "/predict?top_k=2", BODY, JSON),
+            ("POST /predict", 200, OF_ONE),
+        ),
+        "several": (
+            ("POST", "/predict", bytes(784 * 3), RAW),
+            ("POST /predict", 200, PREDICTED),
+        ),
         "in another dialect": (
             ("POST", "/v2/models/digits/infer", V2, {}),
-            "POST /v2/models/<name>/infer",
-            200,
-            OF_ONE,
+            ("POST /v2/models/<name>/infer", 200, OF_ONE),
         ),
         "through Flask": (
             ("POST", "/v1/models/digits/versions/2:predict", V1, {}),
-            "POST /v1/models/<segment:name>/versions/<segment:version>:predict",
-            200,
-            OF_ONE,
+            ("POST /v1/models/<segment:name>/versions/<segment:version>:predict", 200, OF_ONE),
         ),
         "one that cannot be read": (
             ("POST", "/predict", b"secret", JSON),
-            "POST /predict",
-            400,
-            set(),
+            ("POST /predict", 400, set()),
         ),
-        "a parameter": (("GET", "/models/secret", b"", {}), "GET /models/<version>", 404, set()),
-        "no route": (("GET", "/secret", b"", {}), "GET", 404, set()),
-        "a method that a client made up": (("SECRET", "/predict", b"", {}), "HTTP", 405, set()),
+        "a parameter": (
+            ("GET", "/models/secret", b"", {}),
+            ("GET /models/<version>", 404, set()),
+        ),
+        "no route": (("GET", "/secret", b"", {}), ("GET", 404, set())),
+        "a method that a client made up": (
+            ("SECRET", "/predict", b"", {}),
+            ("HTTP", 405, set()),
+        ),
         "a fault of the service": (
             ("POST", "/predict", pixels_json(SPOILT), JSON),
-            "POST /predict",
-            500,
-            set(),
+            ("POST /predict", 500, set()),
         ),
     },
 )
-def test_a_span_tells_what_became_of_a_request_and_nothing_of_a_client(  # noqa: PLR0913 - a row of the table
+def test_a_span_tells_what_became_of_a_request_and_nothing_of_a_client(
     app: Flask,
     collector: Collector,
     request_: tuple[str, str, bytes, Mapping[str, str]],
-    name: str,
-    status: int,
-    more: set[str],
+    expected: tuple[str, int, set[str]],
 ) -> None:
     method, path, body, headers = request_
+    name, status, more = expected
     began = time.time_ns()
     sent = {**headers, "User-Agent": "secret agent", "Authorization": "Bearer secret"}
     answer = app.test_client().open(path, method=method, data=body, headers=sent)
@@ -232,10 +246,7 @@ def test_the_parent_and_the_sampler_say_what_is_sent(
     sampled: bool,
 ) -> None:
     collector.requests.clear()
-    for name, value in (collector.variables | variables).items():
-        monkeypatch.setenv(name, value)
-    found = tracing.spans(os.environ)
-    assert found
+    found = spans_by({**collector.variables, **variables}, monkeypatch)
     trace = service.correlation.trace(sent)
     found.write(Answered("one", trace, "http", "GET", "/livez", 200, 0.25))
     found.close()
@@ -263,10 +274,7 @@ def test_the_variables_say_who_sends_and_how(
 ) -> None:
     collector.requests.clear()
     collector.codings.clear()
-    for name, value in (collector.variables | variables).items():
-        monkeypatch.setenv(name, value)
-    found = tracing.spans(os.environ)
-    assert found
+    found = spans_by({**collector.variables, **variables}, monkeypatch)
     found.write(ANSWERED)
     found.close()
     [span] = collector.spans()
@@ -279,9 +287,7 @@ def test_the_variables_say_who_sends_and_how(
 def test_a_console_is_told_in_lines(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "console")
-    found = tracing.spans(os.environ)
-    assert found
+    found = spans_by({"OTEL_TRACES_EXPORTER": "console"}, monkeypatch)
     found.write(ANSWERED)
     found.close()
     [line] = capsys.readouterr().out.splitlines()
@@ -365,16 +371,11 @@ def test_what_cannot_be_followed_is_named(variables: Mapping[str, str], words: s
 
 
 def test_the_defaults_are_those_of_the_library() -> None:
-    processor = spans.BatchSpanProcessor
-    assert [
-        tracing.DEFAULTS[tracing.QUEUE],
-        tracing.DEFAULTS[tracing.BATCH],
-        tracing.DEFAULTS[tracing.DELAY],
-    ] == [
-        processor._default_max_queue_size(),
-        processor._default_max_export_batch_size(),
-        processor._default_schedule_delay_millis(),
-    ]
+    assert tracing.DEFAULTS == {
+        tracing.QUEUE: export._DEFAULT_MAX_QUEUE_SIZE,
+        tracing.BATCH: export._DEFAULT_MAX_EXPORT_BATCH_SIZE,
+        tracing.DELAY: export._DEFAULT_SCHEDULE_DELAY_MILLIS,
+    }
 
 
 def test_what_is_not_installed_is_named(
@@ -391,7 +392,7 @@ def test_what_is_not_installed_is_named(
 @pytest.fixture
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """The exporter's log as it is when a worker begins."""
-    logger = logging.getLogger(spans.OTLPSpanExporter.__module__)
+    logger = logging.getLogger(trace_exporter.__name__)
     monkeypatch.setattr(logger, "filters", [])
 
 
@@ -420,9 +421,9 @@ def test_a_collector_that_hangs_does_not_hold_up_the_end(monkeypatch: pytest.Mon
     with socket.socket() as hanging:
         hanging.bind(("127.0.0.1", 0))
         hanging.listen()
-        monkeypatch.setenv(ENDPOINT, f"http://127.0.0.1:{hanging.getsockname()[1]}")
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "60")
-        found = Spans.to("otlp")
+        endpoint = f"http://127.0.0.1:{hanging.getsockname()[1]}"
+        variables = {ENDPOINT: endpoint, "OTEL_EXPORTER_OTLP_TIMEOUT": "60"}
+        found = spans_by(variables, monkeypatch)
         found.write(ANSWERED)
         closing = threading.Thread(target=found.close)
         closing.start()
