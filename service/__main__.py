@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from model import Classifier, ModelError, locate
-from service import feedback
+from service import feedback, tracing
 from service.keys import Keys
 from service.settings import Settings, SettingsError
 
@@ -31,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = Settings.from_env(os.environ)
         Keys.of(settings)
         feedback.check(settings)
+        tracing.check(os.environ)
         artifact = Classifier.load(locate(settings.model, settings.store)).artifact
     except (SettingsError, ModelError) as error:
         print(f"digits: cannot start: {error}", file=sys.stderr)

@@ -8,10 +8,10 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from model import Classifier
-from service import description, errors, page, responses, routes
+from service import description, errors, page, responses, routes, tracing
 from service.cors import Cors
 from service.drift import Drift
-from service.exchange import REQUEST, ROUTE, Endpoint, Exchange, Reply, Request
+from service.exchange import PREDICTED, REQUEST, ROUTE, Endpoint, Exchange, Reply, Request
 from service.front import Front, ways
 from service.health import Health
 from service.inference import Inference, Reader, Watch
@@ -34,12 +34,11 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     keys = Keys.of(settings)
     metrics = Metrics()
     models = Models(settings, metrics, classifier)
-    exchange = Exchange(
-        metrics,
-        keys,
-        AccessLog(settings.log_level) if settings.access_log else None,
-        Cors(settings.cors_origins) if settings.cors_origins else None,
-    )
+    spans = tracing.spans(os.environ)
+    witnesses = [AccessLog(settings.log_level).write] if settings.access_log else []
+    witnesses += [spans.write] if spans else []
+    cors = Cors(settings.cors_origins) if settings.cors_origins else None
+    exchange = Exchange(metrics, keys, witnesses, cors)
     drift = Drift(models.classifier.artifact, settings.drift_window)
     models.moved.append(lambda classifier: drift.follow(classifier.artifact))
     metrics.tell(drift)
@@ -68,6 +67,7 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     app.extensions["models"] = models
     app.extensions["metrics"] = metrics
     app.extensions["drift"] = drift
+    app.extensions["spans"] = spans
     app.url_map.converters["segment"] = v1.Segment
     _hold(app, exchange)
     for route, reader in readers.items():
@@ -96,7 +96,9 @@ def _view(endpoint: Endpoint) -> Callable[..., Response]:
     """An endpoint as Flask calls it."""
 
     def view(**parameters: str) -> Response:
-        return responses.of(endpoint(request.environ[REQUEST], **parameters))
+        reply = endpoint(request.environ[REQUEST], **parameters)
+        request.environ[PREDICTED] = reply.predicted
+        return responses.of(reply)
 
     return view
 

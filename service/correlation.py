@@ -12,7 +12,7 @@ TRACEPARENT = re.compile(
     r"(?!ff)(?P<version>[0-9a-f]{2})"
     r"-(?!0{32})(?P<trace_id>[0-9a-f]{32})"
     r"-(?!0{16})(?P<parent_id>[0-9a-f]{16})"
-    r"-[0-9a-f]{2}(?P<more>-.*)?"
+    r"-(?P<flags>[0-9a-f]{2})(?P<more>-.*)?"
 )
 
 ID_BYTES = 16
@@ -24,10 +24,14 @@ os.register_at_fork(after_in_child=_stock.clear)
 
 @dataclass(frozen=True)
 class Trace:
-    """Where a request stands in its trace; without a parent the trace begins here."""
+    """Where a request stands in its trace; without a parent the trace begins here.
+
+    flags: the parent's, 0 to 255; 1 is set where it is sampled.
+    """
 
     trace_id: str  # 32 hexadecimal digits
     parent_id: str | None  # 16 of them
+    flags: int = 0
 
 
 def request_id(sent: str | None) -> str:
@@ -40,7 +44,7 @@ def trace(traceparent: str | None) -> Trace:
     match = TRACEPARENT.fullmatch(traceparent) if traceparent else None
     if match is None or (match["version"] == "00" and match["more"] is not None):
         return Trace(_random_id(), None)
-    return Trace(match["trace_id"], match["parent_id"])
+    return Trace(match["trace_id"], match["parent_id"], int(match["flags"], 16))
 
 
 def _random_id() -> str:

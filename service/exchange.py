@@ -23,7 +23,7 @@ from service.correlation import Trace
 from service.cors import Cors
 from service.headers import vary
 from service.keys import Keys
-from service.logs import AccessLog, Answered
+from service.logs import Answered
 from service.metrics import Metrics
 from service.wsgi import REFUSAL, Environ
 
@@ -31,8 +31,9 @@ STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HT
 
 INCOMPRESSIBLE = frozenset({"image/png"})
 
-# Where Flask's views find the Request in their environment, and leave what it is counted as.
-REQUEST, ROUTE = "digits.request", "digits.route"
+# Where Flask's views find the Request in their environment, and leave what it is counted as
+# and what was predicted.
+REQUEST, ROUTE, PREDICTED = "digits.request", "digits.route", "digits.predicted"
 
 log = logging.getLogger("digits")
 
@@ -106,12 +107,12 @@ Endpoint: TypeAlias = Callable[..., Reply]
 class Exchange:
     """What is done with every request of one application.
 
-    access_log, cors: None where not wanted.
+    witnesses: are told of each request when it is answered. cors: None where not wanted.
     """
 
     metrics: Metrics
     keys: Keys
-    access_log: AccessLog | None = None
+    witnesses: Sequence[Callable[[Answered], None]] = ()
     cors: Cors | None = None
 
     def begin(self, environ: Environ) -> Request:
@@ -162,18 +163,19 @@ class Exchange:
             self.cors.tell(request.environ, headers)
         seconds = time.perf_counter() - request.began
         self.metrics.count_request(route, reply.status, seconds)
-        if self.access_log:
-            self.access_log.write(
-                Answered(
-                    request.id,
-                    request.trace,
-                    request.method,
-                    route,
-                    reply.status,
-                    seconds,
-                    *(reply.predicted or ()),
-                )
+        if self.witnesses:
+            answered = Answered(
+                request.id,
+                request.trace,
+                request.environ["wsgi.url_scheme"],
+                request.method,
+                route,
+                reply.status,
+                seconds,
+                *(reply.predicted or ()),
             )
+            for tell in self.witnesses:
+                tell(answered)
 
     def end(self) -> None:
         """A request is over, whatever became of it."""

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from service import wsgi
-from service.exchange import REQUEST, ROUTE, Exchange, Reply, Request
+from service.exchange import PREDICTED, REQUEST, ROUTE, Exchange, Reply, Request
 from service.inference import Asked, Inference, Reader
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ class Front:
         reply: Reply | Exception
         try:
             reply = _reply(wsgi.call(self.application, inner))
+            reply.predicted = inner.get(PREDICTED)
         except Exception as error:  # noqa: BLE001 - Flask itself has failed
             reply = error
         response = self._complete(request, inner.get(ROUTE, UNKNOWN), reply)

@@ -20,6 +20,7 @@ class Answered:
 
     request_id: str
     trace: Trace
+    scheme: str
     method: str
     route: str
     status: int

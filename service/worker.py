@@ -70,6 +70,9 @@ class EventLoopWorker(Worker):
                 runner.run(self._serve(metrics))
         finally:
             metrics.write()
+            spans = self.wsgi.extensions["spans"]
+            if spans:
+                spans.close()
 
     async def _serve(self, metrics: "Metrics") -> None:
         loop = asyncio.get_running_loop()

@@ -150,7 +150,9 @@ def run_python(script: str, *arguments: str | Path) -> subprocess.CompletedProce
 
 def environment(changes: Mapping[str, str]) -> dict[str, str]:
     """This process's environment without the settings of this machine, and with ``changes``."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("DIGITS_")}
+    inherited = {
+        key: value for key, value in os.environ.items() if not key.startswith(("DIGITS_", "OTEL_"))
+    }
     return {**inherited, **changes}
 
 

@@ -33,6 +33,7 @@ ALLOWED = {
 OPTIONAL = {
     "model/export.py": {"onnx"},
     "service/database.py": {"sqlalchemy"},
+    "service/spans.py": {"opentelemetry"},
     "training/captures.py": {"sqlalchemy"},
 }
 
@@ -66,6 +67,8 @@ FREE_OF_FLASK = [
     "limits",
     "errors",
     "slices",
+    "spans",
+    "tracing",
     "wsgi",
     "connection",
     "protocols/tensors",

@@ -21,17 +21,17 @@ ANY_ID = re.compile("[0-9a-f]{32}")
 
 
 @table(
-    "sent",
+    "sent, flags",
     {
-        "sampled": SENT,
-        "not sampled": SENT[:-1] + "0",
-        "with flags to come": SENT[:-2] + "ff",
-        "of a later version": "cc" + SENT[2:],
-        "of a later version, with more": "01" + SENT[2:] + "-what.is to come",
+        "sampled": (SENT, 1),
+        "not sampled": (SENT[:-1] + "0", 0),
+        "with flags to come": (SENT[:-2] + "ff", 255),
+        "of a later version": ("cc" + SENT[2:], 1),
+        "of a later version, with more": ("01" + SENT[2:] + "-what.is to come", 1),
     },
 )
-def test_a_valid_traceparent_is_honoured(sent: str) -> None:
-    assert correlation.trace(sent) == Trace(TRACE_ID, PARENT_ID)
+def test_a_valid_traceparent_is_honoured(sent: str, flags: int) -> None:
+    assert correlation.trace(sent) == Trace(TRACE_ID, PARENT_ID, flags)
 
 
 @table(

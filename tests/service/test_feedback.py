@@ -197,7 +197,7 @@ def test_a_key_is_needed_where_one_is(shipped: Artifact, tmp_path: Path) -> None
 OFF = "import sys, service.app; service.app.create_app(); print(sorted(sys.modules))"
 
 
-def test_without_the_setting_nothing_of_a_database_is_imported() -> None:
+def test_without_the_settings_nothing_of_a_database_or_of_traces_is_imported() -> None:
     run = subprocess.run(
         [sys.executable, "-c", OFF],
         cwd=ROOT,
@@ -209,6 +209,7 @@ def test_without_the_setting_nothing_of_a_database_is_imported() -> None:
     imported = set(json.loads(run.stdout.replace("'", '"')))
     assert "service.captures" in imported
     assert not imported & {"sqlalchemy", "sqlite3", "psycopg", "service.database"}
+    assert not imported & {"opentelemetry", "google.protobuf", "requests", "service.spans"}
 
 
 def test_what_is_not_installed_is_named(

@@ -15,12 +15,18 @@ from service.settings import Settings
 from tests.helpers import table
 from tests.service.cases import GOOD, JSON, RAW, pixels_json
 
+V1 = json.dumps({"instances": [GOOD]}).encode()
+
 
 @table(
     "request_, told",
     {
         "one image": (
             ("/predict", pixels_json(GOOD), JSON),
+            {"version", "digit", "confidence", "accepted"},
+        ),
+        "one of a version that is named": (
+            ("/v1/models/digits/versions/2:predict", V1, {}),
             {"version", "digit", "confidence", "accepted"},
         ),
         "several": (("/predict", bytes(784 * 3), RAW), {"version", "images"}),
