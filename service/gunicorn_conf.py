@@ -6,11 +6,11 @@ The master stays small: it imports neither NumPy nor Flask, only its workers do.
 import itertools
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from service.settings import DRIFT_FILE, METRICS_VARIABLE, Settings
+from service import metric_room
+from service.settings import METRICS_VARIABLE, Settings
 
 _settings = Settings.from_env(os.environ)
 
@@ -29,16 +29,12 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
 
-def on_starting(_server: Any) -> None:
-    """Give the workers an empty directory for their metrics."""
-    directory = _settings.metrics_dir
-    if directory is None:
-        directory = Path(tempfile.mkdtemp(prefix="digits-metrics-"))
-    directory.mkdir(parents=True, exist_ok=True)
-    for pattern in ("*.db", DRIFT_FILE.format(slot="*")):
-        for stale in directory.glob(pattern):
-            stale.unlink()
-    os.environ[METRICS_VARIABLE] = str(directory)
+def on_starting(server: Any) -> None:
+    """Give the workers a directory for their metrics; without one each counts for itself."""
+    os.environ.pop(METRICS_VARIABLE, None)
+    directory = metric_room.find(_settings.metrics_dir, _settings.workers, server.log.error)
+    if directory:
+        os.environ[METRICS_VARIABLE] = str(directory)
 
 
 def pre_fork(server: Any, worker: Any) -> None:
@@ -49,12 +45,12 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 def child_exit(_server: Any, worker: Any) -> None:
     """In the master, when a worker has ended in whatever way."""
-    from service import metric_files
-
-    metric_files.forget_gauges(worker.slot, Path(os.environ[METRICS_VARIABLE]))
+    if METRICS_VARIABLE in os.environ:
+        metric_room.forget_gauges(Path(os.environ[METRICS_VARIABLE]), worker.slot)
 
 
 def on_exit(_server: Any) -> None:
     """Leave no temporary directory behind."""
-    if _settings.metrics_dir is None:
-        shutil.rmtree(os.environ[METRICS_VARIABLE], ignore_errors=True)
+    directory = os.environ.get(METRICS_VARIABLE)
+    if directory and Path(directory) != _settings.metrics_dir:
+        shutil.rmtree(directory, ignore_errors=True)
