@@ -40,6 +40,7 @@ class NumberFile(MmapedDict):
         """size: bytes that the file has at least. Raises OSError without room for them."""
         metric_room.hold(file, size)
         super().__init__(str(file))
+        self._f.close()  # the mapping stays
 
     def _init_value(self, key: str) -> None:
         while self._used + len(key.encode()) + ENTRY_BYTES > self._capacity:
@@ -50,8 +51,10 @@ class NumberFile(MmapedDict):
         size = 2 * self._capacity
         if size > MOST_BYTES:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-        metric_room.hold(Path(self._fname), size)
-        self._m = mmap.mmap(self._f.fileno(), size)
+        file = Path(self._fname)
+        metric_room.hold(file, size)
+        with file.open("r+b") as opened:
+            self._m = mmap.mmap(opened.fileno(), size)
         self._capacity = size
 
 

@@ -1,20 +1,18 @@
 """The files of a worker's metrics: what is in them, and what is done without room."""
 
-import logging
+import os
+import resource
+import shutil
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
+from prometheus_client import CollectorRegistry, Counter, Gauge, values
 
-from model import Artifact
 from service import metric_files, metric_room, problems
 from service.app import create_app
-from service.captures import Captures
-from service.metric_files import MOST_BYTES, AllFiles
 from service.metric_room import BYTES
-from service.metrics import STAGES, Metrics
 from service.settings import METRICS_VARIABLE
 from tests.helpers import table
 from tests.service.conftest import SETTINGS
@@ -33,9 +31,10 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def told(directory: Path) -> dict[tuple[str, ...], float]:
     """All samples of all files."""
+    assert os.environ[METRICS_VARIABLE] == str(directory)
     return {
         (sample.name, *sample.labels.values()): sample.value
-        for metric in AllFiles(None, str(directory)).collect()
+        for metric in metric_files.together(CollectorRegistry()).collect()
         for sample in metric.samples
     }
 
@@ -48,37 +47,38 @@ def counter(*labels: str) -> Counter:
     return Counter("seen", "Some", labels, registry=None)
 
 
-def gauge(mode: str) -> Gauge:
-    return Gauge("now", "Some", multiprocess_mode=mode, registry=None)
+def gauge() -> Gauge:
+    return Gauge("now", "Some", multiprocess_mode="livesum", registry=None)
 
 
 def test_metrics_of_all_slots_are_added_up(directory: Path) -> None:
     for slot in (0, 1):
         metric_files.write_under_slot(directory, slot)
         counter("x").labels("a").inc(slot + 1)
-        gauge("livesum").set(5)
+        gauge().set(5)
     assert told(directory) == {("seen_total", "a"): 3, ("now",): 10}
 
 
 def test_the_next_worker_of_a_slot_goes_on_counting_and_not_with_gauges(directory: Path) -> None:
     counter("x").labels("a").inc(3)
-    gauge("livesum").set(5)
+    gauge().set(5)
     metric_room.forget_gauges(directory, 0)
     assert told(directory) == {("seen_total", "a"): 3}
     metric_files.write_under_slot(directory, 0)
     counter("x").labels("a").inc()
-    gauge("livesum").inc()
+    gauge().inc()
     assert told(directory) == {("seen_total", "a"): 4, ("now",): 1}
 
 
-def test_whatever_the_service_can_count_has_room_twice(directory: Path, shipped: Artifact) -> None:
+def test_whatever_the_service_can_count_has_room_twice(directory: Path) -> None:
     """Every route with every status, every error, every reason: no file grows for it."""
     room = sizes(directory)
     app = create_app(SETTINGS)
-    metrics: Metrics = app.extensions["metrics"]
-    metrics.set_model(shipped, 0.1)
+    metrics = app.extensions["metrics"]
     statuses = {problem.status for problem in problems.TABLE.values()} | {
-        HTTPStatus.OK, HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.NOT_MODIFIED,
+        HTTPStatus.OK,
+        HTTPStatus.MOVED_PERMANENTLY,
+        HTTPStatus.NOT_MODIFIED,
     }
     for route in ["none", "/feedback", *(rule.rule for rule in app.url_map.iter_rules())]:
         for status in statuses:
@@ -107,15 +107,44 @@ def test_a_file_grows_by_room_that_is_held_first(directory: Path) -> None:
     assert told(directory)["many", "0".zfill(100)] == 7
 
 
-@table(
-    "full",
-    {
-        "a file that is as large as it may be": "largest",
-        "a directory that is gone": "gone",
-        "a disk without room": "no room",
-    },
-)
-def test_what_has_no_room_is_counted_in_memory_and_said_once(
-    full: str, directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.fixture
+def no_room() -> Iterator[None]:
+    """Files may not become larger than those that are there."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (max(BYTES.values()), before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@table("most", {"a full disk": None, "a file that is as large as it may be": 2**18})
+def test_what_has_no_room_is_in_memory_only_and_said_once(
+    most: int | None,
+    directory: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    ...
+    if most:
+        monkeypatch.setattr(metric_files, "MOST_BYTES", most)
+    else:
+        request.getfixturevalue("no_room")
+    registry = CollectorRegistry()
+    metric = Counter("seen", "Some", ["x"], registry=registry)
+    labels = [f"{number:0100d}" for number in range(2000)]
+    for label in labels * 2:
+        metric.labels(label).inc()
+    known = [each for found in registry.collect() for each in found.samples]
+    assert [each.value for each in known if each.name == "seen_total"] == [2] * len(labels)
+    assert set(told(directory).values()) == {2}
+    assert 1000 < len(told(directory)) < 2000
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"{directory} has no room for all metrics of a worker")
+
+
+def test_a_worker_whose_directory_is_gone_tells_of_itself(directory: Path) -> None:
+    shutil.rmtree(directory)
+    client = create_app(SETTINGS).test_client()
+    for count in (1, 2):
+        client.get("/livez")
+        text = client.get("/metrics").get_data(as_text=True)
+        assert f'digits_requests_total{{route="/livez",status="200"}} {count}.0\n' in text

@@ -66,23 +66,9 @@ def test_without_room_it_is_in_memory(tmp_path: Path, memory: Path) -> None:
     assert directory
     assert directory.parent == memory
     assert sizes(directory) == FILES
-    assert told == [
-        f"{wanted} has no room for the metrics, 1.1 MiB (File exists): they are kept in memory, "
-        f"in {directory}. {metric_room.REMEDY}"
-    ]
-
-
-def test_without_any_room_there_is_none(tmp_path: Path, memory: Path) -> None:
-    memory.rmdir()
-    told: list[str] = []
-    assert metric_room.find(memory.parent / "log" / "\0"[:0] / "x" if False else _file(tmp_path), 1, told.append) is None
     (line,) = told
-    assert "each worker tells of itself only" in line
-
-
-def _file(folder: Path) -> Path:
-    (folder / "file").touch()
-    return folder / "file"
+    assert line.startswith(f"{wanted} has no room for the metrics, 1.1 MiB (File exists): they ")
+    assert f" in {directory}. " in line
 
 
 FIND_WHERE_FILES_END_AT_100_000_BYTES = """
@@ -96,6 +82,7 @@ print(metric_room.find(Path(sys.argv[1]), 1, print))
 
 
 def test_what_has_too_little_room_is_left_empty(tmp_path: Path, memory: Path) -> None:
+    """Not here, and not in memory: so there is no directory."""
     wanted = tmp_path / "wanted"
     run = run_python(FIND_WHERE_FILES_END_AT_100_000_BYTES, wanted, memory)
     told, found = run.stdout.splitlines()
@@ -119,9 +106,7 @@ def test_a_file_is_never_shortened(
 
 
 def test_only_the_live_gauges_of_a_slot_are_forgotten_and_in_place(tmp_path: Path) -> None:
-    names = {
-        f"{kind}_{slot}.db" for kind in (*BYTES, "gauge_liveall") for slot in (1, 11)
-    }
+    names = {f"{kind}_{slot}.db" for kind in (*BYTES, "gauge_liveall") for slot in (1, 11)}
     for name in names:
         (tmp_path / name).write_bytes(b"x" * 100)
     metric_room.forget_gauges(tmp_path, 1)
@@ -131,10 +116,8 @@ def test_only_the_live_gauges_of_a_slot_are_forgotten_and_in_place(tmp_path: Pat
         assert (tmp_path / name).read_bytes() == bytes(8) + b"x" * 92
 
 
-@pytest.mark.parametrize("name", ["none", "gauge_livesum_1.db"])
-def test_the_master_does_not_end_for_gauges_that_it_cannot_forget(
-    tmp_path: Path, name: str
-) -> None:
-    (tmp_path / name).mkdir()
+def test_gauges_that_cannot_be_forgotten_are_no_error(tmp_path: Path) -> None:
+    """Raised in a hook of gunicorn's master, it would end the service."""
+    (tmp_path / "gauge_livesum_1.db").mkdir()
     metric_room.forget_gauges(tmp_path, 1)
-    metric_room.forget_gauges(tmp_path / "none" / "none", 1)
+    metric_room.forget_gauges(tmp_path / "none", 1)
