@@ -8,15 +8,22 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from service.metric_room import MEMORY
 from tests.helpers import missing
 from tests.server import Server, clean_environment, free_port, launch, ready, wait_for
+from tests.server import running as server_running
 from tests.service.cases import pixels_json
 
 BLANK = pixels_json(np.zeros(784, int).tolist())
 JSON = {"Content-Type": "application/json"}
+
+WANTED = "a small file system is needed: let unshare and mount be used"
+
+MOST_BYTES = 2**28  # that a test may fill up
 
 NO_ROOM = "has no room for the metrics, 1.1 MiB (No space left on device)"
 
@@ -69,25 +76,45 @@ KINDS = [  # method, path, body, headers, status: each makes series that were no
 ]
 
 
-def apart(folder: Path) -> list[str]:
+def apart(folder: Path) -> list[str] | None:
     """What runs a command in a mount namespace of its own, as root or as anybody."""
     ways = (["unshare", "--mount"], ["unshare", "--user", "--map-root-user", "--mount"])
     for way in ways if shutil.which("unshare") else ():
         probe = [*way, "mount", "-t", "tmpfs", "none", str(folder)]
         if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
             return way
-    return missing("a small file system is needed: let unshare and mount be used")
+    return None
 
 
 @contextmanager
-def running(folder: Path, *more: Path, full: bool) -> Iterator[Server]:
-    """A worker whose metrics are to be in ``folder/disk``, a small file system.
+def running(folder: Path) -> Iterator[tuple[Server, Path]]:
+    """A worker whose metrics are on a small disk with room, and that disk as it is seen here.
 
-    more: places of other such file systems; full: from the start.
+    Where nobody may mount one, as in most containers, it is their small ``/dev/shm``.
+    """
+    if apart(folder):
+        with running_where_full(folder, full=False) as server:
+            yield server, Path(f"/proc/{server.process.pid}/root{folder}/disk")
+    elif MEMORY.is_dir() and shutil.disk_usage(MEMORY).total <= MOST_BYTES:
+        with (
+            TemporaryDirectory(dir=MEMORY) as disk,
+            server_running(folder / "log", workers=1, metrics_dir=disk) as server,
+        ):
+            yield server, Path(disk)
+    else:
+        missing(WANTED)
+
+
+@contextmanager
+def running_where_full(folder: Path, *more: Path, full: bool = True) -> Iterator[Server]:
+    """A worker whose metrics are to be in ``folder/disk``, a small disk.
+
+    more: places of other such disks; full: from the start.
     """
     disk, log, port = folder / "disk", folder / "log", free_port()
     disk.mkdir()
-    within = [*apart(disk), "sh", "-c", WITH_SMALL_DISKS, "sh", disk, *more, "--"]
+    way = apart(disk) or missing(WANTED)
+    within = [*way, "sh", "-c", WITH_SMALL_DISKS, "sh", disk, *more, "--"]
     variables = clean_environment(port=port, workers=1, metrics_dir=disk) | {"FULL": "1" * full}
     with ready(Server(port, launch(log, variables, [*map(str, within)]), log)) as server:
         yield server

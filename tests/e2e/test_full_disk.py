@@ -10,8 +10,8 @@ from tests.e2e.small_disk import NO_ROOM, ask_everything, fill, read, replace_wo
 
 def test_workers_come_and_go_on_a_full_disk(tmp_path: Path) -> None:
     """Requests of kinds that were not there before it was full, and by workers of after."""
-    with running(tmp_path, full=False) as server:
-        fill(Path(f"/proc/{server.process.pid}/root{tmp_path}/disk"))
+    with running(tmp_path) as (server, disk):
+        fill(disk)
         ask_everything(server)
         told = [counters(server)]
         replace_worker(server, server.workers()[0], signal.SIGKILL)

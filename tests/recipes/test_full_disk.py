@@ -5,11 +5,11 @@ from pathlib import Path
 
 from service.metric_room import MEMORY
 from tests.e2e.counted import counters, predicted
-from tests.e2e.small_disk import NO_ROOM, ask_everything, read, replace_worker, running
+from tests.e2e.small_disk import NO_ROOM, ask_everything, read, replace_worker, running_where_full
 
 
 def test_the_metrics_are_kept_in_memory_and_outlive_a_worker(tmp_path: Path) -> None:
-    with running(tmp_path, full=True) as server:
+    with running_where_full(tmp_path) as server:
         ask_everything(server)
         before = counters(server)
         replace_worker(server, server.workers()[0], signal.SIGKILL)
@@ -20,7 +20,7 @@ def test_the_metrics_are_kept_in_memory_and_outlive_a_worker(tmp_path: Path) -> 
 
 
 def test_without_any_room_a_worker_counts_for_itself(tmp_path: Path) -> None:
-    with running(tmp_path, MEMORY, full=True) as server:
+    with running_where_full(tmp_path, MEMORY) as server:
         ask_everything(server)
         assert predicted(server) == 1
         replace_worker(server, server.workers()[0], signal.SIGKILL)
