@@ -7,12 +7,12 @@ import itertools
 import os
 import shutil
 import signal
-import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from service.settings import DRIFT_FILE, METRICS_VARIABLE, Settings
+from service import metric_room
+from service.settings import METRICS_VARIABLE, Settings
 
 _settings = Settings.from_env(os.environ)
 
@@ -36,20 +36,19 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
-def on_starting(_server: Any) -> None:
-    """Give the workers an empty directory for their metrics, and let no signal to them be lost."""
+def on_starting(server: Any) -> None:
+    """Let no signal to a worker be lost; give all a directory for their metrics.
+
+    Without one each counts for itself.
+    """
     os.register_at_fork(
         before=partial(signal.pthread_sigmask, signal.SIG_BLOCK, ENDING),
         after_in_parent=partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, ENDING),
     )
-    directory = _settings.metrics_dir
-    if directory is None:
-        directory = Path(tempfile.mkdtemp(prefix="digits-metrics-"))
-    directory.mkdir(parents=True, exist_ok=True)
-    for pattern in ("*.db", DRIFT_FILE.format(slot="*")):
-        for stale in directory.glob(pattern):
-            stale.unlink()
-    os.environ[METRICS_VARIABLE] = str(directory)
+    os.environ.pop(METRICS_VARIABLE, None)
+    directory = metric_room.find(_settings.metrics_dir, _settings.workers, server.log.error)
+    if directory:
+        os.environ[METRICS_VARIABLE] = str(directory)
 
 
 def pre_fork(server: Any, worker: Any) -> None:
@@ -65,12 +64,12 @@ def post_worker_init(_worker: Any) -> None:
 
 def child_exit(_server: Any, worker: Any) -> None:
     """In the master, when a worker has ended in whatever way."""
-    from service import metric_files
-
-    metric_files.forget_gauges(worker.slot, Path(os.environ[METRICS_VARIABLE]))
+    if METRICS_VARIABLE in os.environ:
+        metric_room.forget_gauges(Path(os.environ[METRICS_VARIABLE]), worker.slot)
 
 
 def on_exit(_server: Any) -> None:
     """Leave no temporary directory behind."""
-    if _settings.metrics_dir is None:
-        shutil.rmtree(os.environ[METRICS_VARIABLE], ignore_errors=True)
+    directory = os.environ.get(METRICS_VARIABLE)
+    if directory and Path(directory) != _settings.metrics_dir:
+        shutil.rmtree(directory, ignore_errors=True)

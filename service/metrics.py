@@ -6,6 +6,7 @@ microsecond, and ``write`` brings what was noted to the files of the worker (see
 """
 
 import contextlib
+import sys
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ import prometheus_client
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from prometheus_client.registry import Collector
 
+import service
 from model import Artifact, Prediction
 from model.architecture import CLASSES
 from service import metric_files
@@ -183,6 +185,15 @@ class Metrics:
             multiprocess_mode="livemax",
             registry=registry,
         )
+        self.build_info = Gauge(
+            "digits_build_info",
+            "1 for the version of the service and of what it runs on",
+            ["version", "python", "numpy"],
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        python = ".".join(map(str, sys.version_info[:3]))
+        self.build_info.labels(service.__version__, python, np.__version__).set(1)
         for digit in range(CLASSES):  # one that was never seen is a 0, not a gap
             self.predictions.labels(str(digit))
         self._model: Gauge | None = None

@@ -51,12 +51,12 @@ class EventLoopWorker(Worker):
         """Make the application, its metrics under the worker's slot."""
         from service import metric_files  # noqa: PLC0415 - the master has no use for its imports
 
-        if METRICS_VARIABLE in os.environ:
-            metric_files.write_under_slot(self.slot)  # given by gunicorn_conf.pre_fork
+        directory = os.environ.get(METRICS_VARIABLE)
+        if directory:
+            metric_files.write_under_slot(Path(directory), self.slot)  # see gunicorn_conf.pre_fork
         super().load_wsgi()
-        if METRICS_VARIABLE in os.environ:
-            drift = self.wsgi.extensions["drift"]
-            drift.keep(Path(os.environ[METRICS_VARIABLE]), self.slot)
+        if directory:
+            self.wsgi.extensions["drift"].keep(Path(directory), self.slot)
         sys.setswitchinterval(SWITCH_SECONDS)
         gc.collect()
         gc.freeze()  # what every request needs is not looked through for garbage any more

@@ -68,10 +68,12 @@ def clean_environment(**settings: object) -> dict[str, str]:
     return environment({f"DIGITS_{name.upper()}": str(value) for name, value in settings.items()})
 
 
-def launch(log: Path, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start the service and do not wait for it."""
+def launch(
+    log: Path, variables: Mapping[str, str], within: Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
+    """Start the service, ``within`` a command that becomes it, and do not wait for it."""
     with log.open("ab") as file:
-        command = [sys.executable, "-m", "service"]
+        command = [*within, sys.executable, "-m", "service"]
         return subprocess.Popen(command, cwd=ROOT, env=variables, stdout=file, stderr=file)
 
 

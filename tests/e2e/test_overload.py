@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.client import Answer
-from tests.e2e.test_workers import SLOW_PNG, samples
+from tests.e2e.counted import samples
+from tests.e2e.test_workers import SLOW_PNG
 from tests.helpers import table
 from tests.server import Server, running
 from tests.service.cases import GOOD, JSON, PNG, pixels_json

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
-from prometheus_client.parser import text_string_to_metric_families
 
+from service.metric_room import BYTES, GENERATIONS
 from tests.client import Client
+from tests.e2e.counted import counters, predicted, samples, wait_for_count
 from tests.server import Server, running, wait_for
 from tests.service.cases import encode, pixels_json
 
@@ -28,16 +29,6 @@ def server(tmp_path: Path) -> Iterator[Server]:
     with running(tmp_path / "log", workers=WORKERS, metrics_dir=tmp_path / "metrics") as server:
         wait_for("all workers run", lambda: len(server.workers()) == WORKERS)
         yield server
-
-
-def samples(server: Server) -> dict[tuple[str, ...], float]:
-    with server.client() as client:
-        text = client.get("/metrics").body.decode()
-    return {
-        (sample.name, *sample.labels.values()): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
 
 
 def in_flight(client: Client) -> float:
@@ -55,23 +46,19 @@ def predict(server: Server, times: int) -> None:
 def kill_workers(server: Server, pids: list[int]) -> None:
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
+    wait_for_others(server, pids)
+
+
+def wait_for_others(server: Server, pids: list[int]) -> None:
     wait_for(
-        "the killed workers are replaced",
+        "other workers run in the place of these",
         lambda: len(server.workers()) == WORKERS and not set(pids) & set(server.workers()),
     )
 
 
-def wait_for_count(server: Server, count: int) -> None:
-    """Workers write what they have counted a moment later (``WRITE_SECONDS``)."""
-    wait_for(f"{count} requests are told of", lambda: predicted(server) >= count)
-
-
-def predicted(server: Server) -> float:
-    return samples(server)["digits_requests_total", "/predict", "200"]
-
-
-def is_counter(name: str) -> bool:
-    return name.endswith(("_total", "_count", "_bucket", "_sum"))
+def files(folder: Path) -> dict[str, int]:
+    """The blocks of all files of metrics, by their names."""
+    return {file.name: file.stat().st_blocks for file in (folder / "metrics").glob("*.db")}
 
 
 def test_every_worker_tells_of_all_requests(server: Server) -> None:
@@ -81,17 +68,33 @@ def test_every_worker_tells_of_all_requests(server: Server) -> None:
         assert predicted(server) == 60
 
 
-def test_counters_never_go_backwards_when_workers_are_killed(server: Server) -> None:
+def test_counters_never_go_backwards_when_workers_are_killed_and_replaced(
+    server: Server, tmp_path: Path
+) -> None:
     predict(server, 60)
     wait_for_count(server, 60)
-    before = samples(server)
+    before, room = counters(server), files(tmp_path)
     kill_workers(server, server.workers()[:1])
     kill_workers(server, server.workers())
     predict(server, 30)
     wait_for_count(server, 90)
-    after = samples(server)
-    assert all(after[key] >= before[key] for key in before if is_counter(key[0]))
-    assert after["digits_requests_total", "/predict", "200"] == 90
+    killed, living = counters(server), server.workers()
+    server.process.send_signal(signal.SIGHUP)
+    wait_for_others(server, living)
+    predict(server, 30)
+    wait_for_count(server, 120)
+    replaced = counters(server)
+    assert all(killed[key] >= before[key] for key in before)
+    assert all(replaced[key] >= killed[key] for key in killed)
+    assert predicted(server) == 120
+    assert files(tmp_path) == room
+    gauges = {key[0]: value for key, value in samples(server).items()}
+    assert (gauges["digits_build_info"], gauges["digits_model_info"]) == (1, 1)
+    wait_for("the workers of before are in no gauge", lambda: in_flight_of_all(server) == 1)
+
+
+def in_flight_of_all(server: Server) -> float:
+    return samples(server)["digits_requests_in_flight",]
 
 
 def keep_busy(server: Server, enough: threading.Event) -> None:
@@ -116,13 +119,16 @@ def test_the_gauges_of_dead_workers_vanish(server: Server) -> None:
     assert samples(server)["digits_requests_in_flight",] == 1
 
 
-def test_files_do_not_pile_up_as_workers_come_and_go(server: Server, tmp_path: Path) -> None:
+def test_files_neither_pile_up_nor_grow_as_workers_come_and_go(
+    server: Server, tmp_path: Path
+) -> None:
+    room = files(tmp_path)
     for _ in range(3):
         predict(server, 60)
         kill_workers(server, server.workers())
     predict(server, 60)
-    slots = {path.stem.rpartition("_")[2] for path in (tmp_path / "metrics").iterdir()}
-    assert slots <= {str(slot) for slot in range(WORKERS)}
+    assert files(tmp_path) == room
+    assert len(room) == len(BYTES) * GENERATIONS * WORKERS
 
 
 def test_a_killed_worker_fails_nobody_else(server: Server) -> None:
