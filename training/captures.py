@@ -116,7 +116,8 @@ class Kept:
     def read(self, since: float | None = None, *, labelled_only: bool = False) -> Feedback:
         """What was answered ``since`` this Unix time; raises DataError where that is nothing."""
         with self._begin() as (connection, captures):
-            chosen = select(captures).order_by(captures.c.id)
+            # Each worker writes what has gathered: ids are not in the order of the answers.
+            chosen = select(captures).order_by(captures.c.time, captures.c.id)
             if since is not None:
                 chosen = chosen.where(captures.c.time >= since)
             if labelled_only:

@@ -18,7 +18,6 @@ from tests.helpers import (
     table,
     write_idx_folder,
 )
-from tests.training.fleet import write
 from tests.training.known_answers import answered, reader
 from tests.training.runs import parameter_bytes
 from training import promotion
@@ -270,7 +269,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tiny_artifact: Artifact) ->
     """A small MNIST, new images, a champion, and one that reads nothing."""
     path = tmp_path_factory.mktemp("gate")
     write_idx_folder(path / "mnist", MNIST)
-    write(path / "new.npz", OTHERS, CLIENTS)
+    labels = OTHERS.labels.astype(np.int64)
+    np.savez(path / "new.npz", images=OTHERS.images, labels=labels, clients=CLIENTS)
     artifacts.write(path / "tiny.npz", tiny_artifact)
     blind = reader(version=2, blind_to=range(10))
     golden = answered([(0, 0, 0)]).images
