@@ -91,6 +91,23 @@ def test_what_is_wanted_is_written(
             assert arrays["digits"].tolist() == chosen
 
 
+def test_whose_labels_contradict_the_answers_is_told_first(filled: Place) -> None:
+    ours = tables(filled)
+    ours.label(label("three", 0, 0, client="c"))  # which is what was answered
+    ours.label(label("three", 7, 1, client="liar"))
+    ours.close()
+    names = run(filled, "SELECT label_client, client FROM digits_captures ORDER BY id")
+    [(_, sender), (_, other), (liar, _), (labeller, _)] = names
+    done = run_module("training", "feedback", "clients", *where(filled))
+    rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines()[2:]]
+    assert sorted(rows[:2]) == sorted([[name, "1", "1", "100.0%"] for name in (liar, labeller)])
+    assert rows[2:] == [[other, "1", "1", "0.0%"], [sender, "1", "0", "0.0%"]]
+    since = run_module(
+        "training", "feedback", "clients", *where(filled), "--since", "2026-01-01T01"
+    )
+    assert sender not in since.stdout
+
+
 @table(
     "options, left",
     {
