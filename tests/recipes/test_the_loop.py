@@ -214,11 +214,7 @@ def broken(record: Mapping[str, Any]) -> set[str]:
 
 def test_the_loop(mnist: Mnist, drawings_folder: Path, tmp_path: Path) -> None:
     walk = Walk(tmp_path, drawings_folder, iter(walk_through()))
-    store, kept, sample = (
-        Store(tmp_path / "store"),
-        tmp_path / "kept.db",
-        mnist.test.part(0, SAMPLE),
-    )
+    store, sample = Store(tmp_path / "store"), mnist.test.part(0, SAMPLE)
     walk.run("openssl")
     walk.run("model promote")
     key = (tmp_path / "keys").read_text("ascii").split()[-1]  # nobody's of the fleet
@@ -250,10 +246,13 @@ def test_the_loop(mnist: Mnist, drawings_folder: Path, tmp_path: Path) -> None:
         walk.run("retrain", status=4)
         assert_rejected(report(tmp_path / "rejected"))
         assert store.aliases() == {"champion": MLP, "previous": HEIR}
+        walk.run("feedback clients")
+    assert len(found) > RATE * (found[-1].ended - found[0].began) / 2
     assert {one.version for one in found} == {MLP, HEIR}
     assert_nobody_noticed(found, champions)
 
     # Nothing is left.
+    kept = tmp_path / "kept.db"
     walk.run("feedback purge")
     assert next(walk.left, None) is None
     assert count(File(kept)) == 0
