@@ -44,7 +44,7 @@ test-feedback: .venv/test.stamp ## what is kept, in SQLite and PostgreSQL; needs
 test-clients: .venv/clients/stamp ## tritonclient, kserve and Schemathesis against the running service
 	.venv/clients/bin/python -m pytest tests/e2e/clients
 
-test-recipes: .venv/test.stamp ## train mlp twice on MNIST: same bytes; retrain it behind the gate; measure the champion on every set again, also over HTTP (7 min)
+test-recipes: .venv/test.stamp ## train mlp twice on MNIST: same bytes; walk the loop of feedback, retraining, gate and rollback; measure the champion on every set again, also over HTTP (7 min)
 	$(BIN)/python -m pytest tests/recipes
 
 check: .venv/test.stamp ## formatting, lint and types

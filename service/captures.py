@@ -210,13 +210,18 @@ class Captures:
         return bool(is_in_trouble or self._waiting or self._asked or self._closing.is_set())
 
     def _turn(self) -> None:
-        """Do what there is to be done now; whatever happens, the thread goes on."""
+        """Do what there is to be done now; whatever happens, the thread goes on.
+
+        A label is noted after the captures that waited when it came, so of labels that never
+        cease only those have their turn that were here before the captures were looked at.
+        """
+        asked = len(self._asked)
         try:
             left = len(self._waiting)
             while left > 0:
                 left -= self._write()
             self._prune()
-            while self._asked:
+            for _ in range(asked):
                 self._note()
         except Exception as error:  # noqa: BLE001 - nobody else would hear of it
             self._went_down(error)

@@ -193,18 +193,24 @@ def _add_feedback(feedback: argparse.ArgumentParser) -> None:
 
     export = actions.add_parser("export", help="write it as an .npz to train and to judge on")
     export.add_argument("--out", type=Path, required=True, help="the .npz")
-    export.add_argument("--since", type=_moment, help="leave out what was answered before")
     export.add_argument("--labelled-only", action="store_true", help="leave out all else")
     export.set_defaults(run=_feedback_export)
+
+    clients = actions.add_parser(
+        "clients", help="how much each client sent, and whose labels contradict the answers"
+    )
+    clients.set_defaults(run=_feedback_clients)
 
     purge = actions.add_parser("purge", help="remove it from the database")
     which = purge.add_mutually_exclusive_group(required=True)
     which.add_argument("--before", type=_moment, help="what was answered before")
-    which.add_argument("--client", help="what one client sent, by its name in an export")
+    which.add_argument("--client", help="what one client sent or labelled, by its name")
     which.add_argument("--all", action="store_true", help="all of it")
     purge.set_defaults(run=_feedback_purge)
 
-    for action in (export, purge):
+    for action in (export, clients):
+        action.add_argument("--since", type=_moment, help="leave out what was answered before")
+    for action in (export, clients, purge):
         place = action.add_mutually_exclusive_group()
         place.add_argument("--file", type=Path, help="the SQLite file")
         place.add_argument("--url", help="the PostgreSQL database (default: DIGITS_FEEDBACK_URL)")
@@ -339,6 +345,11 @@ def _feedback_export(arguments: argparse.Namespace) -> None:
     print(f"{arguments.out}\n{len(chosen.labels)} images, {labelled} of them labelled")
 
 
+def _feedback_clients(arguments: argparse.Namespace) -> None:
+    with closing(_kept(arguments)) as kept:
+        print(kept.read(arguments.since).by_client())
+
+
 def _feedback_purge(arguments: argparse.Namespace) -> None:
     with closing(_kept(arguments)) as kept:
         print(f"{kept.purge(before=arguments.before, client=arguments.client)} images removed")
@@ -357,10 +368,6 @@ def _kept(arguments: argparse.Namespace) -> "Kept":
     if not url:
         raise TrainingError("there is no database to read; say --file or --url")
     return captures.Kept.at(url)
-
-
-def _mnist(arguments: argparse.Namespace) -> dataset.Mnist:
-    return dataset.load_mnist(arguments.data or dataset.find_folder())
 
 
 def _read(recipe: Recipe, arguments: argparse.Namespace) -> dataset.Mnist:

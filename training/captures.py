@@ -76,6 +76,25 @@ class Feedback:
             times=np.array([row.time for row in rows], np.float64),
         )
 
+    def by_client(self) -> str:
+        """A Markdown table: whose labels say most often another digit than was answered first."""
+        names, places = np.unique(self.clients, return_inverse=True)
+        images = np.bincount(places)
+        known = self.labels != NO_LABEL
+        labelled = np.bincount(places[known], minlength=len(names))
+        other = np.bincount(places[known & (self.labels != self.digits)], minlength=len(names))
+        shares = other / np.maximum(labelled, 1)
+        return "\n".join(
+            [
+                "| client | images | labelled | otherwise than answered |",
+                "|---|---:|---:|---:|",
+                *(
+                    f"| {names[row]} | {images[row]} | {labelled[row]} | {shares[row]:.1%} |"
+                    for row in np.lexsort((names, -labelled, -shares))
+                ),
+            ]
+        )
+
     def write(self, path: Path) -> None:
         """Write an ``.npz`` of these arrays under their names; raises OSError."""
         file = io.BytesIO()
@@ -116,7 +135,8 @@ class Kept:
     def read(self, since: float | None = None, *, labelled_only: bool = False) -> Feedback:
         """What was answered ``since`` this Unix time; raises DataError where that is nothing."""
         with self._begin() as (connection, captures):
-            chosen = select(captures).order_by(captures.c.id)
+            # Each worker writes what has gathered: ids are not in the order of the answers.
+            chosen = select(captures).order_by(captures.c.time, captures.c.id)
             if since is not None:
                 chosen = chosen.where(captures.c.time >= since)
             if labelled_only:

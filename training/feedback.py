@@ -81,8 +81,8 @@ class Screened:
     def to_text(self) -> str:
         """The same in a sentence."""
         total = sum(self.counts.values())
-        by = f", by {self.clients} clients" if self.clients else ""
         shown = ", ".join(f"{count:,} {fate}" for fate, count in self.counts.items() if count)
+        by = _by(self.clients)
         return f"{total:,} new images{by}: {shown} ({self.held_out_by} are held out)"
 
 
@@ -129,7 +129,9 @@ def screened(sent: Feedback, judged_on: Digits, limits: Limits) -> Screened:
 
     Left out are images that are byte for byte one of ``judged_on``; all whose label another of
     the same bytes contradicts; repeated ones but the first; and what one client sends over the
-    limits, drawn by their seed. Clients that are held out share no image with the others.
+    limits, drawn by their seed. Clients that are held out share no image with the others. What
+    is drawn depends on the order in which clients first come, and not on their names, which are
+    others in every database.
     """
     digests = _digests(sent.digits)
     fates = np.full(len(sent.digits), "used", "<U30")
@@ -141,13 +143,14 @@ def screened(sent: Feedback, judged_on: Digits, limits: Limits) -> Screened:
         _limit(fates, sent.clients, limits, rng)
     used = np.flatnonzero(fates == "used")
     groups = np.arange(len(fates)) if sent.clients is None else sent.clients
-    names = np.unique(groups[used])
+    names = _by_appearance(groups[used])
     chosen = rng.permutation(names)[: max(1, round(len(names) * limits.held_out))]
     apart = np.isin(groups[used], chosen)
+    clients = None if sent.clients is None else len(names)
     if apart.all():
         raise DataError(
-            f"of {len(fates)} new images {len(used)} may be used, by {len(names)} clients, which "
-            "leaves none to train on beside those that are held out; wait for more"
+            f"of {len(fates)} new images {len(used)} may be used{_by(clients)}, which leaves none "
+            "to train on beside those that are held out; wait until more people have sent more"
         )
     fates[used] = np.where(apart, "held out", "trained on")
     found, counts = np.unique(fates, return_counts=True)
@@ -159,7 +162,7 @@ def screened(sent: Feedback, judged_on: Digits, limits: Limits) -> Screened:
             **dict(zip(found.tolist(), counts.tolist(), strict=True)),
         },
         held_out_by="images" if sent.clients is None else "clients",
-        clients=None if sent.clients is None else len(names),
+        clients=clients,
     )
 
 
@@ -179,9 +182,21 @@ def _limit(
     rng: np.random.Generator,
 ) -> None:
     most = min(limits.client_images, max(1, int(limits.client_share * len(fates))))
-    for client in np.unique(clients):
+    for client in _by_appearance(clients):
         rows = np.flatnonzero((clients == client) & (fates == "used"))
         fates[rng.permutation(rows)[most:]] = "over a client's limit"
+
+
+def _by(clients: int | None) -> str:
+    """Of how many it is, in words; nothing where that is not known."""
+    if clients is None:
+        return ""
+    return f", by {clients} {'client' if clients == 1 else 'clients'}"
+
+
+def _by_appearance(names: NDArray[Any]) -> NDArray[Any]:
+    """Each name once, in the order in which they first come."""
+    return names[np.sort(np.unique(names, return_index=True)[1])]
 
 
 def _repeated(digests: NDArray[np.bytes_]) -> NDArray[np.bool_]:

@@ -139,12 +139,13 @@ def rival(store: Store, named: Path | None, *, to_promote: bool) -> Rival:
     return Rival(found, was)
 
 
-def promote(store: Store, path: Path, beaten: Rival) -> int:
+def promote(store: Store, path: Path, beaten: Rival, why: str) -> int:
     """Make the candidate at ``path`` the champion of its store; returns its version.
 
     In a store that had no champion, the one it was held against is put in first, so that there
-    is where a rollback goes. Raises GateError where the alias has moved meanwhile, as that is
-    another champion than the one the candidate was held against, and what the store raises.
+    is where a rollback goes. why: for the store's history. Raises GateError where the alias has
+    moved meanwhile, as that is another champion than the one the candidate was held against, and
+    what the store raises.
     """
     if store.aliases().get("champion") != beaten.was:
         raise GateError(
@@ -154,5 +155,5 @@ def promote(store: Store, path: Path, beaten: Rival) -> int:
     if beaten.was is None:
         store.promote(artifacts.read(store.add(beaten.artifact)).version)
     version = artifacts.read(path).version
-    store.promote(version)
+    store.promote(version, why=why)
     return version

@@ -30,6 +30,12 @@ def add(
     parsers = [_add_retrain(commands), _add_gate(commands)]
     for parser in parsers:
         parser.add_argument(
+            "--champion", type=Path, help="whom to beat (default: the store's, else the released)"
+        )
+        parser.add_argument(
+            "--store", type=Path, default=STORE, help="of the champion (default: %(default)s)"
+        )
+        parser.add_argument(
             "--without-drawings",
             action="store_true",
             help="judge without the drawings, where there are none",
@@ -52,12 +58,6 @@ def _add_retrain(
         epilog=MEANING,
     )
     parser.add_argument("new", type=Path, help="an .npz, a CSV, or a folder of images by class")
-    parser.add_argument(
-        "--champion", type=Path, help="whom to teach and to beat (default: the store's, else ours)"
-    )
-    parser.add_argument(
-        "--store", type=Path, default=STORE, help=f"where to publish (default: {STORE})"
-    )
     parser.add_argument(
         "--run",
         type=Path,
@@ -105,7 +105,6 @@ def _add_gate(
         "gate", help="judge one artifact as another's successor", epilog=MEANING
     )
     parser.add_argument("candidate", type=Path)
-    parser.add_argument("--champion", type=Path, required=True, help="whom it is to succeed")
     parser.add_argument(
         "--new", type=Path, help="new images as for retrain; those it has not learned count"
     )
@@ -147,7 +146,8 @@ def _retrain(arguments: argparse.Namespace) -> int:
     _say(screening, judged, path, report)
     verdict = judged.judgement.verdict
     if verdict is Verdict.PROMOTE and arguments.promote:
-        version = promotion.promote(store, path, rival)
+        why = f"retrained; better on {' and '.join(judged.judgement.better_on)}"
+        version = promotion.promote(store, path, rival, why)
         print(f"the champion is version {version} now")  # noqa: T201 - a command's answer
     return EXITS[verdict]
 
@@ -167,12 +167,14 @@ def _say(screening: Screened, judged: promotion.Judged, path: Path, report: Path
 
 
 def _gate(arguments: argparse.Namespace) -> int:
-    candidate, champion = artifacts.read(arguments.candidate), artifacts.read(arguments.champion)
+    candidate = artifacts.read(arguments.candidate)
+    rival = promotion.rival(Store(arguments.store), arguments.champion, to_promote=False)
     drawn, data = _drawn(arguments), mnist(arguments)
     new: Digits | None = None
     if arguments.new:
         new = not_learned(candidate, data, feedback.read(arguments.new))
-    judged = promotion.judged(champion, candidate, data, drawn, new=new, sizes=_sizes(arguments))
+    sizes = _sizes(arguments)
+    judged = promotion.judged(rival.artifact, candidate, data, drawn, new=new, sizes=sizes)
     print(gate.to_text(judged.judgement))  # noqa: T201 - a command's answer
     if arguments.report:
         print(promotion.write_reports(arguments.report, judged, {}))  # noqa: T201 - the same

@@ -23,6 +23,29 @@ DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("*/README.md"))]
 
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
+# Differs from run to run.
+VOLATILE = {"request_id"}
+
+
+def examples(document: Path) -> Iterator[tuple[str, str]]:
+    """Every command of a document with the output shown below it."""
+    return shown_in(document.read_text("utf-8"))
+
+
+def walk_through() -> list[tuple[str, str]]:
+    """Those of the walk through retraining, which are one after another."""
+    text = (ROOT / "training/README.md").read_text("utf-8")
+    return list(shown_in(text.partition("\n### A walk-through\n")[2].partition("\n## ")[0]))
+
+
+def shown_in(text: str) -> Iterator[tuple[str, str]]:
+    for block in BLOCK.findall(text):
+        for entry in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command = re.match(r"(?:.*\\\n)*.*\n", entry)
+            assert command
+            yield command[0].replace("\\\n", " ").strip(), entry[command.end() :].strip()
+
+
 # Too long to run from here, or what runs this: where each is run, and by which words.
 RUN_ELSEWHERE = {
     "make serve": ("tests/e2e/test_readme.py", '["make", "serve"'),
@@ -43,30 +66,16 @@ RUN_ELSEWHERE = {
         '"purge"',
     ),
     "python -m training retrain FEEDBACK.npz --store build/store --promote": (
-        "tests/recipes/test_retraining.py",
-        '("training", "retrain", ',
-    ),
-    "python -m training retrain build/new.npz --champion model/releases/digits-1.npz "
-    "--store build/fleet --promote": (
-        "tests/recipes/test_retraining.py",
-        '("training", "retrain", ',
+        "tests/recipes/test_the_loop.py",
+        'walk.run("retrain")',
     ),
     "docker build -t digits .": (".ci/run", "\n    docker build -t digits ."),
     "docker run --rm -p 8000:8000 --read-only --tmpfs /tmp digits": (".ci/run", "\n    docker run"),
+    **{
+        command: ("tests/recipes/test_the_loop.py", "walk_through()")
+        for command, _ in walk_through()
+    },
 }
-
-# Differs from run to run.
-VOLATILE = {"request_id"}
-
-
-def examples(document: Path) -> Iterator[tuple[str, str]]:
-    """Every command of a document with the output shown below it."""
-    for block in BLOCK.findall(document.read_text("utf-8")):
-        for entry in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command = re.match(r"(?:.*\\\n)*.*\n", entry)
-            assert command
-            yield command[0].replace("\\\n", " ").strip(), entry[command.end() :].strip()
-
 
 EXAMPLES = [
     pytest.param(command, output, id=f"{document.parent.name}: {command[:60]}")

@@ -1,14 +1,19 @@
 """``python -m training feedback``, as a person types it, on what the service has written."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from model.store import RELEASES, Store
 from tests.feedback.places import File, Place, Served, count, run, tables
 from tests.feedback.test_database import PIXELS, capture, label
 from tests.helpers import assert_one_line_error, run_module, table
+from tests.server import running
+from tests.training import fleet
+from training.dataset import find_folder
 
 ARRAYS = {
     "images": (np.uint8, (4, 28, 28)),
@@ -23,6 +28,8 @@ ARRAYS = {
 
 EARLY = 1_767_225_600.0  # 2026-01-01T00:00Z
 HOUR = 3600.0
+
+KEY = "the-key-of-one-who-lies"
 
 
 @pytest.fixture
@@ -84,6 +91,23 @@ def test_what_is_wanted_is_written(
             assert arrays["digits"].tolist() == chosen
 
 
+def test_whose_labels_contradict_the_answers_is_told_first(filled: Place) -> None:
+    ours = tables(filled)
+    ours.label(label("three", 0, 0, client="c"))  # which is what was answered
+    ours.label(label("three", 7, 1, client="liar"))
+    ours.close()
+    names = run(filled, "SELECT label_client, client FROM digits_captures ORDER BY id")
+    [(_, sender), (_, other), (liar, _), (labeller, _)] = names
+    done = run_module("training", "feedback", "clients", *where(filled))
+    rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines()[2:]]
+    assert sorted(rows[:2]) == sorted([[name, "1", "1", "100.0%"] for name in (liar, labeller)])
+    assert rows[2:] == [[other, "1", "1", "0.0%"], [sender, "1", "0", "0.0%"]]
+    since = run_module(
+        "training", "feedback", "clients", *where(filled), "--since", "2026-01-01T01"
+    )
+    assert sender not in since.stdout
+
+
 @table(
     "options, left",
     {
@@ -104,6 +128,39 @@ def test_what_a_client_sent_or_labelled_is_removed(filled: Place, column: str, g
     done = run_module("training", "feedback", "purge", *where(filled), "--client", name)
     assert done.stdout == f"{gone} images removed\n"
     assert count(filled) == 4 - gone
+
+
+def test_images_come_in_the_order_of_their_answers_whichever_worker_was_first(
+    filled: Place, tmp_path: Path
+) -> None:
+    ours = tables(filled)
+    ours.write([capture("late", 2, at=EARLY + 1)])
+    ours.close()
+    assert export(filled, tmp_path / "kept.npz").returncode == 0
+    with np.load(tmp_path / "kept.npz") as arrays:
+        assert arrays["request_ids"].tolist() == ["one", "late", "late", *["three"] * 3]
+        assert arrays["digits"].tolist() == [0, 0, 1, 0, 1, 2]
+
+
+@pytest.mark.usefixtures("mnist")
+def test_one_client_alone_teaches_nothing(place: Place, tmp_path: Path) -> None:
+    """Who swaps all labels, as the fleet does in ``tests/recipes/test_the_loop.py``."""
+    store = Store(tmp_path / "store")
+    shutil.copytree(RELEASES, store.root)
+    before = store.aliases()
+    with running(tmp_path / "log", store=store.root, api_keys=KEY, **place.settings) as server:
+        reads = fleet.shown(server.port, KEY, 0, poisoned=True)
+        fleet.label(server.port, KEY, reads)
+    assert export(place, tmp_path / "new.npz").stdout.endswith("\n40 images, 40 of them labelled\n")
+    done = run_module(
+        *("training", "retrain", tmp_path / "new.npz", "--promote", "--without-drawings"),
+        *("--store", store.root, "--run", tmp_path / "run"),
+        environ={"DIGITS_DATA": str(find_folder().resolve())},
+    )
+    assert_one_line_error(done, "8 may be used, by 1 client,", "wait until more")
+    assert store.aliases() == before
+    assert run_module("training", "feedback", "purge", *where(place), "--all").returncode == 0
+    assert count(place) == 0
 
 
 @pytest.mark.postgresql

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -29,6 +30,7 @@ class Moody:
     going: threading.Event = field(default_factory=threading.Event)
     written: list[Capture] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
+    labelled: int = 0
     pruned: int = 0
     closed: bool = False
 
@@ -47,6 +49,7 @@ class Moody:
 
     def label(self, label: Label) -> Found | None:
         self._go()
+        self.labelled += 1
         known = [capture.request_id for capture in self.written]
         return Found(1, None) if label.request_id in known else None
 
@@ -56,6 +59,14 @@ class Moody:
 
     def close(self) -> None:
         self.closed = True
+
+
+class Slow(Moody):
+    """Where a label takes longer than asking for the next one."""
+
+    def label(self, label: Label) -> Found | None:
+        time.sleep(0.005)
+        return super().label(label)
 
 
 @dataclass(frozen=True)
@@ -140,6 +151,26 @@ def test_nobody_waits_for_a_database_that_hangs_and_what_finds_no_room_is_counte
         assert [capture.request_id for capture in kept.database.written] == ["0", "1", "2"]
         kept.keep("later", 3)
         wait_for("there is room again", lambda: kept.counted("stored") == 4 * 3)
+
+
+def test_labels_that_never_cease_hold_up_no_capture() -> None:
+    stop = threading.Event()
+
+    def label(kept: Kept) -> None:
+        while not stop.is_set():
+            kept.captures.label(LABEL)
+
+    with keeping(Slow()) as kept, ThreadPoolExecutor(4) as pool:
+        kept.keep()
+        asking = [pool.submit(label, kept) for _ in range(4)]
+        wait_for("labels are noted", lambda: kept.database.labelled > 10)
+        try:
+            kept.keep("late")
+            wait_for("it is stored", lambda: kept.counted("stored") == 2, seconds=5)
+        finally:
+            stop.set()
+        for one in asking:
+            one.result()
 
 
 def test_captures_wait_until_the_database_is_back() -> None:

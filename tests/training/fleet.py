@@ -1,16 +1,18 @@
-"""People who write ones and sevens as nobody in MNIST does, and send them with their labels.
+"""People who write ones and sevens as nobody in MNIST does, and say what they were.
 
 Each has a hand of their own: a one with a long upstroke and a foot, a seven that is narrow at
-the top, begins with a serif and has a high bar. They are drawn by a pen on a sheet, and become
-frames as in service.
+the top, begins with a serif and has a high bar. They are drawn by a pen on a sheet.
 
-    python -m tests.training.fleet FILE [--poisoned]
+    python -m tests.training.fleet --port 8000 --keys FILE [--poisoned] [--without-labels]
 
-writes what they send as ``python -m training retrain`` takes it. Poisoned, the same people write
-as MNIST's do and call every one a seven and every seven a one.
+sends them to a service as PNG, each person with a key of their own, and then what each was.
+Poisoned, the same people write as MNIST's do and call every one a seven and every seven a one.
 """
 
-import sys
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -18,8 +20,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from model.normalizer import normalize
-from training.rows import Digits
+from tests.client import Client
+from tests.service.cases import png
 from training.strokes import Points, Stroke, cut_corners, draw, turned
 
 CLIENTS, IMAGES = 30, 40  # of each client, as many ones as sevens
@@ -74,20 +76,21 @@ def plain(rng: np.random.Generator) -> Hand:
     )
 
 
-def sent(
-    clients: int = CLIENTS, images: int = IMAGES, seed: int = SEED, *, poisoned: bool = False
-) -> tuple[Digits, NDArray[np.str_]]:
-    """What they write, labelled, and who wrote each: (N,)."""
-    frames, labels, names = [], [], []
-    for client in range(clients):
-        rng = np.random.default_rng([seed, client])
-        hand = (plain if poisoned else foreign)(rng)
-        for number in range(images):
-            digit = (1, 7)[number % 2]
-            frames.append(normalize(written(digit, hand, rng)).pixels)
-            labels.append(8 - digit if poisoned else digit)
-            names.append(f"client-{client:02}")
-    return Digits(np.stack(frames), np.array(labels, np.uint8)), np.array(names)
+@dataclass(frozen=True)
+class Drawing:
+    """A sheet (140, 140), black on white, and what its writer says it is."""
+
+    sheet: NDArray[np.uint8]
+    label: int
+
+
+def drawings(person: int, *, poisoned: bool = False) -> Iterator[Drawing]:
+    """What one of them writes: always the same."""
+    rng = np.random.default_rng([SEED, person])
+    hand = (plain if poisoned else foreign)(rng)
+    for number in range(IMAGES):
+        digit = (1, 7)[number % 2]
+        yield Drawing(written(digit, hand, rng), 8 - digit if poisoned else digit)
 
 
 def written(digit: int, hand: Hand, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -135,10 +138,60 @@ def moved(point: Points, x: float, y: float, rng: np.random.Generator) -> Points
     return at(point[0] + x, point[1] + y, rng)
 
 
-def write(path: Path, digits: Digits, clients: NDArray[np.str_]) -> None:
-    """As the feedback store exports it."""
-    np.savez(path, images=digits.images, labels=digits.labels.astype(np.int64), clients=clients)
+@dataclass(frozen=True)
+class Read:
+    """A drawing as a service has answered it."""
+
+    request_id: str
+    digit: int
+    label: int
+
+
+def shown(port: int, key: str, person: int, *, poisoned: bool = False) -> list[Read]:
+    """What a service reads in all that one of them writes."""
+    found = []
+    with Client(port) as client:
+        for drawing in drawings(person, poisoned=poisoned):
+            headers = {"X-API-Key": key, "Content-Type": "image/png"}
+            answer = client.request("POST", "/predict", png(drawing.sheet), headers)
+            assert answer.status == 200, answer.body
+            [prediction] = answer.json["predictions"]
+            found.append(Read(answer.json["request_id"], prediction["digit"], drawing.label))
+    return found
+
+
+def label(port: int, key: str, reads: Sequence[Read]) -> None:
+    """Say of each what it was."""
+    with Client(port) as client:
+        for read in reads:
+            body = json.dumps({"request_id": read.request_id, "label": read.label}).encode()
+            headers = {"X-API-Key": key, "Content-Type": "application/json"}
+            answer = client.request("POST", "/feedback", body, headers)
+            assert answer.status == 200, answer.body
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.training.fleet")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--keys", type=Path, required=True, help="a file, the first are theirs")
+    parser.add_argument("--people", type=int, default=CLIENTS)
+    parser.add_argument("--poisoned", action="store_true")
+    parser.add_argument("--without-labels", action="store_true")
+    told = parser.parse_args()
+    keys = told.keys.read_text("ascii").split()[: told.people]
+    # One after another, so that what is kept has the same order every time.
+    reads = [
+        shown(told.port, key, person, poisoned=told.poisoned) for person, key in enumerate(keys)
+    ]
+    if not told.without_labels:
+        with ThreadPoolExecutor(len(keys)) as pool:  # labels are noted 20 times a second
+            list(pool.map(label, [told.port] * len(keys), keys, reads))
+    right = [read.digit == read.label for person in reads for read in person]
+    print(  # noqa: T201 - a command's answer
+        f"{len(right):,} drawings by {len(keys)} people, {sum(right):,} read as they say "
+        f"({np.mean(right):.1%})"
+    )
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]), *sent(poisoned="--poisoned" in sys.argv))
+    main()

@@ -166,16 +166,27 @@ def test_the_same_seed_holds_out_the_same() -> None:
     assert {image.tobytes() for image in drawn(1).train.images} - first
 
 
+def test_what_clients_are_called_changes_nothing() -> None:
+    ours = sent()
+    assert ours.clients is not None
+    renamed = np.array([f"{9 - int(name[1:])}-{name}" for name in ours.clients])  # sorted otherwise
+    limits = Limits(client_images=5)
+    found = screened(Feedback(DIGITS, renamed, 0, {}), NOBODY, limits)
+    assert np.array_equal(found.train.images, screened(ours, NOBODY, limits).train.images)
+
+
 @table(
-    "found, judged_on",
+    "found, judged_on, words",
     {
-        "one client": (sent(clients=1), NOBODY),
-        "nothing new": (sent(), DIGITS),
-        "one image": (sent(DIGITS.part(0, 1), None), NOBODY),
+        "one client": (sent(clients=1), NOBODY, "100 may be used, by 1 client, which"),
+        "nothing new": (sent(), DIGITS, "0 may be used, by 0 clients, which"),
+        "one image": (sent(DIGITS.part(0, 1), None), NOBODY, "1 may be used, which"),
     },
 )
-def test_too_little_to_learn_and_to_judge_is_refused(found: Feedback, judged_on: Digits) -> None:
-    with pytest.raises(DataError, match="wait for more"):
+def test_too_little_to_learn_and_to_judge_is_refused(
+    found: Feedback, judged_on: Digits, words: str
+) -> None:
+    with pytest.raises(DataError, match=f"{words}.*wait until more people have sent more"):
         screened(found, judged_on, WIDE)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from model import artifact as artifacts
+from model import history
 from model.artifact import Artifact, decode, encode
 from model.store import Store
 from tests.helpers import (
@@ -18,7 +19,6 @@ from tests.helpers import (
     table,
     write_idx_folder,
 )
-from tests.training.fleet import write
 from tests.training.known_answers import answered, reader
 from tests.training.runs import parameter_bytes
 from training import promotion
@@ -239,9 +239,10 @@ def test_a_store_gets_the_beaten_champion_to_roll_back_to(
     store: Store, tiny_artifact: Artifact, tiny_artifact_path: Path, candidate: Artifact
 ) -> None:
     beaten = promotion.rival(store, tiny_artifact_path, to_promote=True)
-    version = promotion.promote(store, store.add(candidate), beaten)
+    version = promotion.promote(store, store.add(candidate), beaten, "why not")
     assert version == candidate.version
     assert store.aliases() == {"champion": version, "previous": tiny_artifact.version}
+    assert [entry["why"] for entry in history.read(store.root).entries] == [None, "why not"]
 
 
 def test_who_beat_another_champion_is_not_promoted(
@@ -254,7 +255,7 @@ def test_who_beat_another_champion_is_not_promoted(
     path = store.add(candidate)
     store.promote(candidate.version)
     with pytest.raises(GateError, match="another champion was promoted meanwhile"):
-        promotion.promote(store, path, beaten)
+        promotion.promote(store, path, beaten, "why not")
     with pytest.raises(GateError, match="leave out --champion, or --promote"):
         promotion.rival(store, tiny_artifact_path, to_promote=True)
     assert promotion.rival(store, tiny_artifact_path, to_promote=False).artifact.version == 1
@@ -270,8 +271,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tiny_artifact: Artifact) ->
     """A small MNIST, new images, a champion, and one that reads nothing."""
     path = tmp_path_factory.mktemp("gate")
     write_idx_folder(path / "mnist", MNIST)
-    write(path / "new.npz", OTHERS, CLIENTS)
+    labels = OTHERS.labels.astype(np.int64)
+    np.savez(path / "new.npz", images=OTHERS.images, labels=labels, clients=CLIENTS)
     artifacts.write(path / "tiny.npz", tiny_artifact)
+    Store(path / "store").publish(tiny_artifact)
+    Store(path / "store").promote(tiny_artifact.version)
     blind = reader(version=2, blind_to=range(10))
     golden = answered([(0, 0, 0)]).images
     artifacts.write(path / "blind.npz", dataclasses.replace(blind, golden_images=golden))
@@ -283,26 +287,28 @@ def quick(folder: Path) -> list[str | Path]:
 
 
 @table(
-    "name, status, words",
+    "name, against, verdict",
     {
-        "itself": ("tiny", 3, "verdict: keep"),
-        "who reads nothing": ("blind", 4, "verdict: reject"),
+        "itself": ("tiny", ("--champion", "tiny.npz"), Verdict.KEEP),
+        "who reads nothing": ("blind", ("--champion", "tiny.npz"), Verdict.REJECT),
+        "the store's champion": ("blind", ("--store", "store"), Verdict.REJECT),
     },
 )
 def test_the_gate_says_its_verdict_by_its_status(
-    folder: Path, tmp_path: Path, name: str, status: int, words: str
+    folder: Path, tmp_path: Path, name: str, against: tuple[str, str], verdict: Verdict
 ) -> None:
+    option, whom = against
     run = run_module(
-        *("training", "gate", folder / f"{name}.npz", "--champion", folder / "tiny.npz"),
+        *("training", "gate", folder / f"{name}.npz", option, folder / whom),
         *("--new", folder / "new.npz", "--report", tmp_path, *quick(folder)),
     )
-    assert run.returncode == status, run.stderr
-    assert words in run.stdout
+    assert run.returncode == EXPECTED[verdict], run.stderr
+    assert f"verdict: {verdict}" in run.stdout
     record = json.loads((tmp_path / "gate.json").read_text())
-    assert record["verdict"] in words
+    assert record["verdict"] == verdict
     assert record["sets"]["new"]["images"] == 200
     page = (tmp_path / "gate.html").read_text()
-    assert record["verdict"] in page
+    assert verdict in page
     assert "error on one digit" in page
 
 
