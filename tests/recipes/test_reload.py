@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from model.store import RELEASES, Store
-from tests.e2e.test_workers import samples
+from tests.e2e.counted import samples
 from tests.server import Server, running, wait_for
 from tests.service.cases import GOOD, pixels_json
 
