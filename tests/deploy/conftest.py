@@ -1,13 +1,13 @@
 """A real Prometheus with the rules of this project, and the real service that it watches."""
 
 import http.client
-import itertools
 import json
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -21,10 +21,10 @@ from tests.client import Answer, Client
 from tests.deploy.expressions import PROMETHEUS
 from tests.e2e.test_workers import SLOW_PNG
 from tests.helpers import missing
-from tests.server import Server, ask_all, free_port, running, wait_for
+from tests.server import CLIENTS, Server, ask_all, free_port, running, wait_for
 from tests.service.cases import GOOD, JSON, PNG, RAW, pixels_json
 
-# The classes of requests: what is answered, what is not accepted, what is refused.
+# What is answered, what is not accepted, and what is refused: by the end there is too much.
 BATCH = np.random.default_rng(0).integers(0, 256, (64, 784), np.uint8).tobytes()
 V1 = json.dumps({"instances": [GOOD]}).encode()
 V2 = json.dumps(
@@ -40,15 +40,17 @@ REQUESTS = [
     ("/nowhere", b"", {}),
     ("/feedback", b'{"request_id": "known", "label": 7}', JSON),
     ("/predict", pixels_json(GOOD), {**JSON, "X-Request-ID": "known"}),
+    *[("/predict", SLOW_PNG, PNG)] * 2,
 ]
-ROUNDS = itertools.repeat([*REQUESTS * 4, *[("/predict", SLOW_PNG, PNG)] * 8], 8)
+ROUNDS, OTHER_CHAMPION = 8, 3
 
 
 @dataclass(frozen=True)
 class Prometheus:
-    """A running Prometheus."""
+    """A running Prometheus, asked for what was at a time, in Unix time; without one, for now."""
 
     port: int
+    time: float | None = None
 
     def ask(self, path: str, **parameters: str) -> Any:  # noqa: ANN401 - any JSON value
         """What its HTTP API answers; fails where it answers an error."""
@@ -58,8 +60,9 @@ class Prometheus:
         return answer.json["data"]
 
     def query(self, expression: str) -> list[Any]:
-        """The series that an expression gives now, of which NaN is not one."""
-        series: list[Any] = self.ask("query", query=expression)["result"]
+        """The series that an expression gives, of which NaN is not one."""
+        when = {} if self.time is None else {"time": str(self.time)}
+        series: list[Any] = self.ask("query", query=expression, **when)["result"]
         return [one for one in series if one["value"][1] != "NaN"]
 
     def labels(self, metric: str) -> set[str]:
@@ -120,12 +123,13 @@ def send(client: Client, request: tuple[str, bytes, dict[str, str]]) -> Answer:
 def work(server: Server, store: Store, prometheus: Prometheus) -> None:
     """Some seconds of all kinds of requests, and another champion midway."""
     statuses = set()
-    for number, requests in enumerate(ROUNDS):
-        if number == 3:
-            store.promote(1)
-        statuses |= {answer.status for answer in ask_all(server, send, requests)}
+    for number in range(ROUNDS):
+        if number == OTHER_CHAMPION:
+            store.promote(2)
+        answers = ask_all(server, send, REQUESTS * CLIENTS)
+        statuses |= {answer.status for answer in answers}
         wait_for_scrape(prometheus)
-    assert statuses == {200, 400, 404, 429}
+    assert statuses >= {200, 400, 404, 429}
 
 
 def wait_for_scrape(prometheus: Prometheus) -> None:
@@ -144,6 +148,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
     folder = tmp_path_factory.mktemp("prometheus")
     store = Store(folder / "store")
     shutil.copytree(RELEASES, store.root)
+    store.promote(1)  # which knows nothing of drift; the one after it does
     settings = {"store": store.root, "feedback": folder / "kept.db", "max_in_flight": 1}
     with (
         running(folder / "service.log", workers=2, threads=1, **settings) as server,
@@ -152,4 +157,4 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         work(server, store, prometheus)
         drift = "count_over_time(digits_drift_psi[10m]) > 2"
         wait_for("drift is told", lambda: bool(prometheus.query(drift)), 60)
-        yield prometheus
+        yield replace(prometheus, time=time.time())  # tests come when rates are 0 again
