@@ -14,7 +14,7 @@ UV := .venv/uv/bin/uv pip compile --upgrade --universal --python-version 3.11 \
 PEERS := $(basename $(notdir $(wildcard requirements/peers/*.txt)))
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-browser test-feedback test-clients test-recipes screenshots check data train reproduce bench \
+.PHONY: help serve test test-browser test-feedback test-deploy test-clients test-recipes screenshots check data train reproduce bench \
 	bench-service bench-normalizer bench-engine bench-training profile lock clean
 
 help: ## show this list
@@ -29,7 +29,7 @@ help: ## show this list
 serve: .venv/serve.stamp ## serve the model on HOST:PORT with WORKERS processes
 	exec env DIGITS_HOST=$(HOST) DIGITS_PORT=$(PORT) DIGITS_WORKERS=$(WORKERS) $(BIN)/python -m service
 
-test: .venv/test.stamp ## run every test that needs no browser, database or container
+test: .venv/test.stamp ## run every test that needs no browser, database, Prometheus or container
 	$(BIN)/python -m pytest
 
 test-browser: .venv/test.stamp .venv/browser.stamp ## the page in a browser; needs chromium and, once, npm to fetch axe-core
@@ -40,6 +40,9 @@ screenshots: .venv/test.stamp .venv/browser.stamp ## pictures of the page in bui
 
 test-feedback: .venv/test.stamp ## what is kept, in SQLite and PostgreSQL; needs its server's programs
 	$(BIN)/python -m pytest tests/feedback
+
+test-deploy: .venv/test.stamp ## rules and dashboard, in a Prometheus that watches the service; needs prometheus and, once, npm to fetch Grafana's types
+	$(BIN)/python -m pytest tests/deploy
 
 test-clients: .venv/clients/stamp ## tritonclient, kserve and Schemathesis against the running service
 	.venv/clients/bin/python -m pytest tests/e2e/clients

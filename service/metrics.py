@@ -196,6 +196,8 @@ class Metrics:
         self.build_info.labels(service.__version__, python, np.__version__).set(1)
         for digit in range(CLASSES):  # one that was never seen is a 0, not a gap
             self.predictions.labels(str(digit))
+        for result in ("succeeded", "failed"):  # and the first that fails is seen to come
+            self.reloads.labels(result)
         self._model: Gauge | None = None
         self.gathers = False
         self._beside: list[Collector] = []
