@@ -121,11 +121,12 @@ def send(client: Client, request: tuple[str, bytes, dict[str, str]]) -> Answer:
 
 
 def work(server: Server, store: Store, prometheus: Prometheus) -> None:
-    """Some seconds of all kinds of requests, and another champion midway."""
+    """Some seconds of all kinds of requests; midway champion and challenger change places."""
     statuses = set()
     for number in range(ROUNDS):
         if number == OTHER_CHAMPION:
             store.promote(2)
+            store.challenge(1)
         answers = ask_all(server, send, REQUESTS * CLIENTS)
         statuses |= {answer.status for answer in answers}
         wait_for_scrape(prometheus)
@@ -149,12 +150,18 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
     store = Store(folder / "store")
     shutil.copytree(RELEASES, store.root)
     store.promote(1)  # which knows nothing of drift; the one after it does
-    settings = {"store": store.root, "feedback": folder / "kept.db", "max_in_flight": 1}
+    store.challenge(2)
+    settings = {"store": store.root, "feedback": folder / "kept.db", "shadow_percent": 100}
+    narrow = {"workers": 2, "threads": 1, "max_in_flight": 1}
     with (
-        running(folder / "service.log", workers=2, threads=1, **settings) as server,
+        running(folder / "service.log", **settings, **narrow) as server,
         watching(folder, f"127.0.0.1:{server.port}") as prometheus,
     ):
         work(server, store, prometheus)
-        drift = "count_over_time(digits_drift_psi[10m]) > 2"
-        wait_for("drift is told", lambda: bool(prometheus.query(drift)), 60)
+
+        def is_drift_told() -> bool:
+            ask_all(server, send, REQUESTS * CLIENTS)
+            return bool(prometheus.query("count_over_time(digits_drift_psi[10m]) > 2"))
+
+        wait_for("drift is told", is_drift_told, 60)
         yield replace(prometheus, time=time.time())  # tests come when rates are 0 again

@@ -25,16 +25,6 @@ from tests.helpers import ROOT, missing, table
 from tests.project.test_documented import service_table
 from tests.project.test_openapi import EVERYTHING
 
-# Metrics that are not in this tree yet, and their labels.
-PENDING: dict[str, set[str]] = {
-    "digits_build_info": {"version", "python", "numpy"},
-    "digits_images_total": {"version", "accepted"},
-    "digits_model_created_timestamp_seconds": set(),
-    "digits_model_current": set(),
-    "digits_shadow_disagreements_total": {"version", "digit"},
-    "digits_shadow_images_total": {"version"},
-}
-
 # What has no series after some seconds of work, and why.
 EMPTY = {
     r'digits_requests_total\{.*status=~"5\.\."\}': "no work has failed",
@@ -143,7 +133,7 @@ def base(metric: str) -> str:
 
 def unknown_metrics(expression: str) -> set[str]:
     recorded = {rule["record"] for rule in rules() if "record" in rule}
-    known = {*service_table("Metrics"), *PENDING, *recorded, *MADE}
+    known = {*service_table("Metrics"), *recorded, *MADE}
     return {base(selector.metric) for selector in selectors(expression)} - known
 
 
@@ -155,16 +145,10 @@ def test_every_metric_that_is_asked_for_is_documented(expression: str) -> None:
 
 def test_every_documented_metric_is_asked_for() -> None:
     asked = {base(found.metric) for text in ASKED.values() for found in selectors(text)}
-    assert asked >= {*service_table("Metrics"), *PENDING}
-
-
-def test_no_metric_is_pending_that_is_there() -> None:
-    assert not PENDING.keys() & set(service_table("Metrics"))
+    assert asked >= {*service_table("Metrics")}
 
 
 def labels_of(prometheus: Prometheus, metric: str) -> set[str]:
-    if metric in PENDING:
-        return PENDING[metric] | {"job", "instance"}
     if metric.startswith("job:"):
         return {"job"}
     return MADE.get(metric) or prometheus.labels(metric)
@@ -196,7 +180,7 @@ def test_an_alert_speaks_of_labels_that_it_has(
 
 
 def is_empty_by_right(selector: Selector) -> bool:
-    return selector.metric in PENDING or any(re.fullmatch(one, str(selector)) for one in EMPTY)
+    return any(re.fullmatch(one, str(selector)) for one in EMPTY)
 
 
 def without_data(prometheus: Prometheus, expression: str) -> list[str]:
