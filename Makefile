@@ -47,7 +47,7 @@ test-deploy: .venv/test.stamp ## rules and dashboard, in a Prometheus that watch
 test-clients: .venv/clients/stamp ## tritonclient, kserve and Schemathesis against the running service
 	.venv/clients/bin/python -m pytest tests/e2e/clients
 
-test-recipes: .venv/test.stamp ## train mlp twice on MNIST: same bytes; walk the loop of feedback, retraining, gate and rollback; measure the champion on every set again, also over HTTP (7 min)
+test-recipes: .venv/test.stamp ## train mlp twice on MNIST: same bytes; kill a run again and again; retrain behind the gate; measure the champion on every set again, also over HTTP (10 min)
 	$(BIN)/python -m pytest tests/recipes
 
 check: .venv/test.stamp ## formatting, lint and types
