@@ -1,7 +1,7 @@
 """Real drawings through the running service, in every form that a user may send them in."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from PIL import Image
 from tests.client import Client
 from tests.helpers import table
 from tests.recipes.test_mnist_over_http import digits, read_all
-from tests.server import Server
+from tests.server import Server, running
 from training.drawings import VARIANTS, Variant, read_drawings, read_labels
 from training.rows import Digits
 
@@ -32,6 +32,12 @@ class Drawings:
 
     files: list[Path]
     digits: Digits
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("service") / "log") as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
