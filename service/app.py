@@ -61,19 +61,15 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     endpoints |= native.endpoints(inference, limits) | v1.endpoints(inference, limits)
 
     app = responses.App(__name__, static_folder=None)
-    app.extensions["captures"] = captures
-    app.extensions["health"] = health = Health(models)
-    app.extensions["chores"] = chores
-    app.extensions["models"] = models
-    app.extensions["metrics"] = metrics
-    app.extensions["drift"] = drift
-    app.extensions["spans"] = spans
+    health = Health(models)
+    app.extensions |= {"health": health, "models": models, "metrics": metrics, "drift": drift}
+    app.extensions |= {"chores": chores, "captures": captures, "spans": spans}
     app.url_map.converters["segment"] = v1.Segment
     _hold(app, exchange)
-    for route, reader in readers.items():
-        app.add_url_rule(route, route, _predicting(inference, reader), methods=["POST"])
-    for route, endpoint in endpoints.items():
-        app.add_url_rule(route, route, _view(endpoint), methods=["POST"])
+    views = {route: _predicting(inference, reader) for route, reader in readers.items()}
+    views |= {route: _view(endpoint) for route, endpoint in endpoints.items()}
+    for route, view in views.items():
+        app.add_url_rule(route, route, view, methods=["POST"])
     app.register_blueprint(v1.blueprint(models, health))
     app.register_blueprint(v2.blueprint(models, metrics, limits, health, _asks_as_admin(keys)))
     app.register_blueprint(routes.blueprint(models, metrics, health, drift))

@@ -11,7 +11,7 @@ REQUEST_HEADERS = (
     "Accept, Authorization, Content-Type, Inference-Header-Content-Length, "
     "X-API-Key, X-Canary-Key, X-Request-ID, traceparent"
 )
-RESPONSE_HEADERS = "Inference-Header-Content-Length, Retry-After, X-Request-ID"
+RESPONSE_HEADERS = "Inference-Header-Content-Length, Retry-After, X-Model-Version, X-Request-ID"
 REMEMBER_SECONDS = "600"  # what was answered to a browser that asked whether it may ask
 
 

@@ -29,6 +29,8 @@ from service.wsgi import REFUSAL, Environ
 
 STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
+MODEL_VERSION = "X-Model-Version"  # header of every answer that a model has made
+
 INCOMPRESSIBLE = frozenset({"image/png"})
 
 # Where Flask's views find the Request in their environment, and leave what it is counted as

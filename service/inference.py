@@ -11,7 +11,7 @@ from model.classifier import Seen
 from model.frame import Manner
 from service.batches import Batch, check_frames, only
 from service.errors import RouteError
-from service.exchange import Reply, Request
+from service.exchange import MODEL_VERSION, Reply, Request
 from service.metrics import Metrics
 from service.models import Models
 
@@ -106,6 +106,7 @@ class Inference:
             self.metrics.count_failure(taken)
             return error
         reply.predicted = artifact.version, seen.predictions
+        reply.headers[MODEL_VERSION] = str(artifact.version)
         encoding = time.perf_counter() - began
         self.metrics.count_answer(
             artifact.version, seen.predictions, asked.seconds, seconds, encoding

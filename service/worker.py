@@ -86,7 +86,10 @@ class EventLoopWorker(Worker):
 
         def look_after() -> None:
             for chore in chores:
-                chore()
+                try:
+                    chore()
+                except Exception:
+                    self.log.exception("what is done once a second has failed")
 
         with ThreadPoolExecutor(settings.threads) as pool, ThreadPoolExecutor(1) as watch:
             look = loop.run_in_executor(watch, look_after)

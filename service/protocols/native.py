@@ -9,7 +9,7 @@ from model.frame import MANNERS
 from service import answers, bodies
 from service.answers import JSON, Wanted
 from service.batches import Batch
-from service.exchange import Endpoint, Reply, Request
+from service.exchange import MODEL_VERSION, Endpoint, Reply, Request
 from service.inference import Inference, Question, Reader
 from service.limits import Limits, receive
 from service.negotiation import choose
@@ -50,7 +50,8 @@ def endpoints(inference: Inference, limits: Limits) -> dict[str, Endpoint]:
             answer = draw(batch.images[0], why)
         else:
             answer = answers.explanation(artifact, why, request.id)
-        return Reply(answer, written, headers={"Cache-Control": "no-store"})
+        headers = {"Cache-Control": "no-store", MODEL_VERSION: str(artifact.version)}
+        return Reply(answer, written, headers=headers)
 
     return {EXPLAIN: explain}
 

@@ -11,7 +11,7 @@ from werkzeug.routing import BaseConverter
 from model import Artifact, Prediction
 from service import answers
 from service.answers import Wanted
-from service.exchange import Endpoint, Reply, Request
+from service.exchange import MODEL_VERSION, Endpoint, Reply, Request
 from service.health import Health
 from service.inference import Inference, Question, Reader
 from service.limits import Limits, receive
@@ -48,7 +48,8 @@ def endpoints(inference: Inference, limits: Limits) -> dict[str, Endpoint]:
         [said] = _entries(artifact, [why.prediction])
         explained = said | answers.grounds(why)
         body = orjson.dumps({"predictions": [said], "explanations": [explained]})
-        return Reply(body, headers={"Cache-Control": "no-store"})
+        headers = {"Cache-Control": "no-store", MODEL_VERSION: str(artifact.version)}
+        return Reply(body, headers=headers)
 
     return {f"{base}:explain": explain for base in (MODEL, VERSION)}
 

@@ -55,7 +55,8 @@ def test_an_answer_and_a_refusal_may_be_read_by_the_origins_that_are_set(
         assert answer.status_code == status
         expected = {
             "Allow-Origin": allowed,
-            "Expose-Headers": "Inference-Header-Content-Length, Retry-After, X-Request-ID",
+            "Expose-Headers": "Inference-Header-Content-Length, Retry-After, "
+            "X-Model-Version, X-Request-ID",
         }
         assert told(answer.headers) == (expected if allowed else {})
 
