@@ -139,6 +139,13 @@ def test_what_may_be_a_picture_is_answered_by_a_thread(
         "the description": "/openapi.json",
         "the reference": "/docs",
         "feedback": "/feedback",
+        "a version, which may have to be loaded": "/predict?version=3",
+        "a version behind escapes": "/predict?v%65rsion=3",
+        "a version of v1": "/v1/models/digits/versions/3:predict",
+        "a version of v2": "/v2/models/digits/versions/3/infer",
+        "the state of a version": "/v2/models/digits/versions/3/ready",
+        "a card": "/models/3",
+        "a model that is to be loaded": "/v2/repository/models/digits/load",
     },
 )
 def test_what_takes_long_is_answered_by_a_thread(target: str) -> None:

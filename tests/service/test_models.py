@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -145,6 +146,32 @@ def test_what_cannot_be_served_leaves_the_one_that_is(
     store.promote(3)
     models.look()
     assert versions_told(client) == {"3"}
+
+
+def test_whether_the_champion_is_what_is_served_is_told(
+    store: Store, models: Models, client: FlaskClient
+) -> None:
+    def is_current() -> float:
+        models.look()
+        return samples(client)["digits_model_current",]
+
+    assert is_current() == 1
+    cut_off(store)
+    assert [is_current() for _ in range(2)] == [0, 0]
+    no_number(store)
+    assert is_current() == 0
+    store.promote(1)  # it was served all the time
+    assert is_current() == 1
+    assert reloads(client) == {"succeeded": 0, "failed": 1}
+    store.promote(3)
+    assert is_current() == 1
+
+
+def test_when_the_model_was_made_is_told(store: Store, models: Models, client: FlaskClient) -> None:
+    os.utime(store.path(2), (1_000_000_000, 1_000_000_000))
+    store.promote(2)
+    models.look()
+    assert samples(client)["digits_model_created_timestamp_seconds",] == 1_000_000_000
 
 
 def test_why_it_was_not_loaded_is_in_the_log(

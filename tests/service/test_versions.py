@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
 from model import Artifact
 from model.store import Store
@@ -220,6 +221,44 @@ def test_without_a_store_the_shipped_versions_may_be_named() -> None:
     assert said["model"]["version"] == 1
 
 
+@table(
+    "settings, expected",
+    {
+        "in shadow": ({"shadow_percent": 1}, {1, 3}),
+        "as a canary": ({"shadow_percent": 0, "canary_percent": 1}, {1, 3}),
+        "not at all": ({"shadow_percent": 0}, {1}),
+    },
+)
+def test_a_challenger_is_loaded_where_it_is_tried(
+    app_of: Callable[..., Flask], store: Store, settings: dict[str, int], expected: set[int]
+) -> None:
+    store.challenge(3)
+    assert loaded(app_of(**settings)) == expected
+
+
+@pytest.fixture
+def administrator(store: Store) -> FlaskClient:
+    """One who sends the token with every request."""
+    token = "a-token-of-an-administrator"  # noqa: S105 - of a test
+    app = create_app(Settings(store=store.root, admin_token=token))
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    return client
+
+
+def test_an_administrator_has_the_champion_followed_at_once(
+    administrator: FlaskClient, store: Store
+) -> None:
+    store.promote(2)
+    assert administrator.post("/v2/repository/models/digits/load").status_code == 200
+    assert administrator.get("/models").get_json()["models"][0]["version"] == 2
+    spoil(store.path(4))
+    (store.root / "champion").write_text("4\n")
+    answer = administrator.post("/v2/repository/models/digits/load")
+    assert (answer.status_code, "cannot be loaded" in answer.get_json()["error"]) == (404, True)
+    assert administrator.get("/models").get_json()["models"][0]["version"] == 2
+
+
 # -- canary -----------------------------------------------------------------------
 
 KEYS = [f"somebody-{number}" for number in range(400)]
@@ -238,6 +277,15 @@ def test_a_canary_answers_its_share_and_the_same_people(
     wider = versions_of(app_of(canary_percent=50), KEYS)
     assert {key for key in KEYS if first[key] == 3} < {key for key in KEYS if wider[key] == 3}
     assert predict(app, {"X-Canary-Key": KEYS[0], "X-Request-ID": "a"})["request_id"] == "a"
+
+
+def test_another_challenger_is_tried_by_others(app_of: Callable[..., Flask], store: Store) -> None:
+    tried = []
+    for challenger in (2, 3):
+        store.challenge(challenger)
+        answers = versions_of(app_of(canary_percent=50), KEYS[:100])
+        tried.append({key for key, version in answers.items() if version == challenger})
+    assert 5 < len(tried[0] & tried[1]) < 45  # 25 of 100, with 4 standard deviations
 
 
 def test_without_a_key_the_request_id_decides(app_of: Callable[..., Flask], store: Store) -> None:
