@@ -23,6 +23,7 @@ HEADER_LENGTH = "Inference-Header-Content-Length"
 
 CLASSIFIER = Classifier.load(locate())
 VERSION = str(CLASSIFIER.artifact.version)
+OLDER = "1"  # of the shipped versions
 
 FRAMES = CLASSIFIER.artifact.golden_images[:8]  # (8, 28, 28) uint8
 FILES = [ENCODINGS["rgb png"](draw(strokes)).body for strokes in DIGITS.values()]
@@ -191,7 +192,7 @@ def test_metadata(client: InferenceServerClient) -> None:
     assert {"binary_tensor_data", "classification", "statistics"} <= set(server["extensions"])
     for version in ("", VERSION):
         model = client.get_model_metadata(MODEL, version)
-        assert model["versions"] == [VERSION]
+        assert model["versions"] == [VERSION, OLDER]
         described = [
             (one["name"], one["datatype"], one["shape"])
             for one in model["inputs"] + model["outputs"]
@@ -241,13 +242,19 @@ def test_statistics_are_of_all_workers(client: InferenceServerClient, server: Se
 
 
 def test_repository(client: InferenceServerClient) -> None:
-    assert client.get_model_repository_index() == [
-        {"name": MODEL, "version": VERSION, "state": "READY", "reason": ""}
-    ]
+    served, older = client.get_model_repository_index()
+    assert served == {"name": MODEL, "version": VERSION, "state": "READY", "reason": ""}
+    assert (older["name"], older["version"]) == (MODEL, OLDER)
     for refused in (client.load_model, client.unload_model):
         with pytest.raises(InferenceServerException, match="only an administrator") as refusal:
             refused(MODEL)
         assert refusal.value.status() == "403"
+
+
+def test_an_older_version_answers_who_names_it(client: InferenceServerClient) -> None:
+    assert client.is_model_ready(MODEL, OLDER)
+    result = client.infer(MODEL, images(FRAMES), OLDER)
+    assert result.get_response()["model_version"] == OLDER
 
 
 def test_many_at_once(client: InferenceServerClient) -> None:
