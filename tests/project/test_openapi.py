@@ -27,7 +27,7 @@ from service.metrics import CONTENT_TYPE
 from service.page import FILES
 from service.pixels import PIXELS
 from service.protocols import v2_metadata, v2_request
-from service.protocols.native import FORMS
+from service.protocols.native import FORMS, MAX_VERSION
 from service.settings import Settings
 from tests.described import METHODS, Description, Operation, references, template
 from tests.helpers import ROOT
@@ -209,6 +209,7 @@ def test_the_words_and_numbers_are_those_of_the_code() -> None:
     for operation in (predict, explain):
         assert set(operation.described["requestBody"]["content"]) == set(MEDIA_TYPES)
     assert query["top_k"]["schema"]["maximum"] == CLASSES
+    assert query["version"]["schema"]["maximum"] == MAX_VERSION
     assert schemas["Feedback"]["properties"]["request_id"]["pattern"] == f"^{REQUEST_ID.pattern}$"
     assert schemas["Feedback"]["properties"]["index"]["maximum"] == MAX_INDEX
     assert schemas["Digit"]["maximum"] == CLASSES - 1
