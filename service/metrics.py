@@ -1,4 +1,4 @@
-"""What is measured, for Prometheus (names and labels are listed in README.md).
+"""How what is measured gets into the metrics (``instruments.py`` has them all).
 
 A request is counted in a dozen places. Each is noted in memory, in less than a
 microsecond, and ``write`` brings what was noted to the files of the worker (see
@@ -6,7 +6,6 @@ microsecond, and ``write`` brings what was noted to the files of the worker (see
 """
 
 import contextlib
-import sys
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -14,21 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar
 
-import numpy as np
-import prometheus_client
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from prometheus_client.registry import Collector
 
-import service
 from model import Artifact, Prediction
-from model.architecture import CLASSES
 from service import metric_files
+from service.instruments import Instruments
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-
-DURATION_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
-CONFIDENCE_BUCKETS = (0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 0.999, 1)
-BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 STAGES = ("decode", "classify", "encode")
 
@@ -55,149 +47,14 @@ class Totals:
     last_inference: float
 
 
-class Metrics:
-    """All metrics of one application.
+class Metrics(Instruments):
+    """All metrics of one application, and what is to be written to them.
 
     gathers: whether somebody calls ``write`` now and then, so that requests need not.
     """
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-        self.requests = prometheus_client.Counter(
-            "digits_requests", "Requests answered", ["route", "status"], registry=registry
-        )
-        self.duration = Histogram(
-            "digits_request_duration_seconds",
-            "Time from routing to the finished answer",
-            ["route"],
-            buckets=DURATION_BUCKETS,
-            registry=registry,
-        )
-        self.in_flight = Gauge(
-            "digits_requests_in_flight",
-            "Requests being answered now",
-            multiprocess_mode="livesum",
-            registry=registry,
-        )
-        self.predictions = prometheus_client.Counter(
-            "digits_predictions", "Predictions by digit", ["digit"], registry=registry
-        )
-        self.rejected = prometheus_client.Counter(
-            "digits_rejected", "Predictions that were not accepted", ["reason"], registry=registry
-        )
-        self.confidence = Histogram(
-            "digits_confidence",
-            "Confidence of predictions",
-            buckets=CONFIDENCE_BUCKETS,
-            registry=registry,
-        )
-        self.batch_size = Histogram(
-            "digits_batch_size", "Images in a request", buckets=BATCH_BUCKETS, registry=registry
-        )
-        self.stages = Histogram(
-            "digits_stage_duration_seconds",
-            "Time of a request in each stage of the pipeline",
-            ["stage"],
-            buckets=DURATION_BUCKETS,
-            registry=registry,
-        )
-        self.failures = Histogram(
-            "digits_failure_duration_seconds",
-            "Time of a request to predict that was not answered with a prediction",
-            buckets=DURATION_BUCKETS,
-            registry=registry,
-        )
-        self.refused = prometheus_client.Counter(
-            "digits_refused",
-            "Requests refused, by the code of the error",
-            ["code"],
-            registry=registry,
-        )
-        self.captures = prometheus_client.Counter(
-            "digits_captures",
-            "Images that were stored for feedback, or dropped",
-            ["result"],
-            registry=registry,
-        )
-        self.feedback = prometheus_client.Counter(
-            "digits_feedback",
-            "Labels that were sent, by what became of them",
-            ["result"],
-            registry=registry,
-        )
-        self.feedback_failures = prometheus_client.Counter(
-            "digits_feedback_database_failures",
-            "Times that the database for feedback could not be used",
-            registry=registry,
-        )
-        self.last_inference = Gauge(
-            "digits_last_inference_timestamp_seconds",
-            "When a request was last predicted, in Unix time",
-            multiprocess_mode="max",
-            registry=registry,
-        )
-        self.model_info = Gauge(
-            "digits_model_info",
-            "1 for the model that is served, 0 for one that was",
-            ["name", "version", "digest"],
-            multiprocess_mode="livemax",
-            registry=registry,
-        )
-        self.model_created = Gauge(
-            "digits_model_created_timestamp_seconds",
-            "When the file of the served model was written, in Unix time",
-            multiprocess_mode="livemax",
-            registry=registry,
-        )
-        self.current = Gauge(
-            "digits_model_current",
-            "1 while the champion of the store is what is served, 0 while it is not",
-            multiprocess_mode="livemin",
-            registry=registry,
-        )
-        self.images = prometheus_client.Counter(
-            "digits_images",
-            "Images predicted, by the version that did and whether it stands by its answer",
-            ["version", "accepted"],
-            registry=registry,
-        )
-        self.shadow_images = prometheus_client.Counter(
-            "digits_shadow_images",
-            "Images that were shown to a challenger after the champion had answered",
-            ["version"],
-            registry=registry,
-        )
-        self.shadow_disagreements = prometheus_client.Counter(
-            "digits_shadow_disagreements",
-            "Those that it read as another digit, by the champion's digit",
-            ["version", "digit"],
-            registry=registry,
-        )
-        self.reloads = prometheus_client.Counter(
-            "digits_reloads",
-            "Models that were to be served instead of another",
-            ["result"],
-            registry=registry,
-        )
-        self.model_load = Gauge(
-            "digits_model_load_seconds",
-            "Time to read, verify and warm up the model",
-            multiprocess_mode="livemax",
-            registry=registry,
-        )
-        self.build_info = Gauge(
-            "digits_build_info",
-            "1 for the version of the service and of what it runs on",
-            ["version", "python", "numpy"],
-            multiprocess_mode="livemax",
-            registry=registry,
-        )
-        python = ".".join(map(str, sys.version_info[:3]))
-        self.build_info.labels(service.__version__, python, np.__version__).set(1)
-        for digit in range(CLASSES):  # one that was never seen is a 0, not a gap
-            self.predictions.labels(str(digit))
-        for result in ("succeeded", "failed"):  # and the first that fails is seen to come
-            self.reloads.labels(result)
+        super().__init__()
         self._model: Gauge | None = None
         self.gathers = False
         self._beside: list[Collector] = []
@@ -325,21 +182,6 @@ class Metrics:
             failure_seconds=values["digits_failure_duration_seconds_sum",],
             last_inference=values["digits_last_inference_timestamp_seconds",],
         )
-
-
-class Histogram(prometheus_client.Histogram):
-    """A histogram that takes many values at a time."""
-
-    def observe_all(self, amounts: Sequence[float]) -> None:
-        """What ``observe`` does with each of the amounts; the library has no such method."""
-        if len(amounts) == 1:
-            self.observe(amounts[0])
-        elif amounts:
-            counts = np.bincount(np.searchsorted(self._upper_bounds, amounts))
-            self._sum.inc(sum(amounts))
-            for bucket, count in zip(self._buckets, counts.tolist(), strict=False):
-                if count:
-                    bucket.inc(count)
 
 
 def _taken(notes: list[Note]) -> list[Note]:

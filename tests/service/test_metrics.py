@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.metrics import CONFIDENCE_BUCKETS, Histogram, Metrics
+from service.instruments import CONFIDENCE_BUCKETS, Histogram
+from service.metrics import Metrics
 from service.settings import METRICS_VARIABLE
 from tests.service.cases import JSON, PNG, pixels_json, png
 
