@@ -50,7 +50,7 @@ def layers(path: Path, together: int) -> dict[str, float]:
     def count() -> None:
         for _ in range(together):
             metrics.begin_request()
-            metrics.count_answer(predictions, 1e-5, 1e-5, 1e-5)
+            metrics.count_answer(artifact.version, predictions, 1e-5, 1e-5, 1e-5)
             metrics.count_request(JSON_IMAGE.path, 200, 1e-4)
             metrics.end_request()
         metrics.write()
