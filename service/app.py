@@ -46,7 +46,7 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     watchers: list[Watch] = [drift.watch]
     endpoints: dict[str, Endpoint] = {}
     chores = [models.look, drift.tick]
-    if settings.shadow_percent:
+    if settings.store and settings.shadow_percent:
         shadow = Shadow(models, metrics, settings.shadow_percent)
         watchers.append(shadow.watch)
         chores.append(shadow.tick)

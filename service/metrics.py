@@ -122,18 +122,18 @@ class Metrics(Instruments):
         self.batch_size.observe_all([len(predictions) for _, predictions, _ in answers])
         for index, stage in enumerate(STAGES):
             self.stages.labels(stage).observe_all([seconds[index] for *_, seconds in answers])
-        said = [prediction for _, predictions, _ in answers for prediction in predictions]
-        judged = Counter(
-            (version, prediction.reason is None)
-            for version, predictions, _ in answers
-            for prediction in predictions
-        )
-        for (version, accepted), count in judged.items():
-            self.images.labels(str(version), "true" if accepted else "false").inc(count)
+        by_version = defaultdict[int, list[Prediction]](list)
+        for version, predictions, _ in answers:
+            by_version[version] += predictions
+        for version, said in by_version.items():
+            self._write_predictions(str(version), said)
+
+    def _write_predictions(self, version: str, said: Sequence[Prediction]) -> None:
         self.confidence.observe_all([prediction.confidence for prediction in said])
         for digit, count in Counter(prediction.digit for prediction in said).items():
             self.predictions.labels(str(digit)).inc(count)
         for reason, count in Counter(prediction.reason for prediction in said).items():
+            self.images.labels(version, "true" if reason is None else "false").inc(count)
             if reason is not None:
                 self.rejected.labels(reason).inc(count)
 
