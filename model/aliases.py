@@ -23,7 +23,9 @@ ALIASES: tuple[Alias, ...] = get_args(Alias)
 
 CHANGE = ".change"
 
-NUMBER = re.compile(r"[1-9][0-9]{0,17}")  # of a version
+NUMBER_DIGITS = 18
+NUMBER = re.compile(rf"[1-9][0-9]{{0,{NUMBER_DIGITS - 1}}}")  # of a version
+MAX_NUMBER = 10**NUMBER_DIGITS - 1
 MAX_ALIAS_BYTES = 64
 MAX_CHANGE_BYTES = 2**20
 

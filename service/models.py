@@ -92,14 +92,13 @@ class Models:
             if served is not None and served.version == version:
                 return served
         if self._shelf is None:
-            raise UnknownModelVersion("version", f"there is no such version; {self._remedy()}")
+            raise self._unknown()
         try:
             with self._lock:
                 classifier = self._shelf.at(version)
                 self._keep()
         except StoreError:
-            wrong = f"there is no such version; {self._remedy()}"
-            raise UnknownModelVersion("version", wrong) from None
+            raise self._unknown() from None
         if classifier is None:
             wrong = f"this version is damaged and is not served; {self._remedy()}"
             raise UnusableModelVersion("version", wrong)
@@ -178,6 +177,9 @@ class Models:
     def _keep(self) -> None:
         if self._shelf:
             self._shelf.keep({self._champion, self._seen["challenger"]}, self._others)
+
+    def _unknown(self) -> UnknownModelVersion:
+        return UnknownModelVersion("version", f"there is no such version; {self._remedy()}")
 
     def _remedy(self) -> str:
         known = self.versions()

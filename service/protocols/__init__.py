@@ -1,8 +1,8 @@
 """The inference protocols beside the native routes: KServe v1 and the Open Inference Protocol."""
 
-import re
 from typing import TYPE_CHECKING
 
+from model.aliases import NUMBER
 from service.errors import UnknownModel, UnknownModelVersion
 
 if TYPE_CHECKING:
@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 MODEL_NAME = "digits"
 
 PREFIXES = ("/v1", "/v2")
-
-VERSION = re.compile(r"[1-9][0-9]{0,17}")  # as in the aliases of a store
 
 
 def answers(path: str) -> bool:
@@ -37,7 +35,7 @@ def asked(models: "Models", name: str, version: str | None) -> int | None:
 
 def number(version: str) -> int:
     """The number that is a version's name; raises UnknownModelVersion."""
-    if not VERSION.fullmatch(version):
+    if not NUMBER.fullmatch(version):
         raise UnknownModelVersion(
             "version", "a version is a whole number; ask for one of those at /models"
         )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from model import Artifact, Prediction
+from model.aliases import MAX_NUMBER
 from model.architecture import CLASSES
 from model.frame import MANNERS
 from service import answers, bodies
@@ -20,8 +21,6 @@ PREDICT, EXPLAIN = "/predict", "/explain"
 WRITTEN = tuple(answers.WRITERS)  # media types of predictions
 FORMS = {"json": JSON, "png": "image/png"}  # of an explanation
 
-MAX_VERSION = 10**18 - 1  # as in the aliases of a store
-
 USUAL = MANNERS[0], Wanted(), None  # where there is no query
 
 
@@ -37,7 +36,7 @@ def endpoints(inference: Inference, limits: Limits) -> dict[str, Endpoint]:
         args = request.args
         check_names(args, ("normalize", "format", "version"))
         manner = choice(args, "normalize", MANNERS)
-        version = count(args, "version", MAX_VERSION) or None
+        version = count(args, "version", MAX_NUMBER) or None
         if "format" in args:
             written = FORMS[choice(args, "format", tuple(FORMS))]
         else:
@@ -67,7 +66,7 @@ def read_predict(request: Request, limits: Limits) -> Question:
             top_k=count(args, "top_k", CLASSES),
         )
         manner = choice(args, "normalize", MANNERS)
-        version = count(args, "version", MAX_VERSION) or None
+        version = count(args, "version", MAX_NUMBER) or None
     written = choose(request.header("Accept"), WRITTEN)
     write = partial(_write, request_id=request.id, written=written, wanted=wanted)
     return Question(_batch(request, limits), manner, write, version)

@@ -239,7 +239,7 @@ def test_a_wrong_metric_is_seen(expression: str) -> None:
         "grouped by": ("sum by (rout) (rate(digits_requests_total[5m]))", "rout"),
         "matched": ('digits_requests_total{code="200"}', "code"),
         "joined on": ("digits_drift_psi and on (job, feature2) digits_drift_samples", "feature2"),
-        "pending": ('digits_images_total{model="1"}', "model"),
+        "of a version": ('digits_images_total{model="1"}', "model"),
         "recorded": ('job:digits_work:rate5m{instance="a"}', "instance"),
     },
 )

@@ -11,6 +11,7 @@ from flask import Flask
 
 import service
 from model import Classifier, locate
+from model.aliases import MAX_NUMBER
 from model.architecture import CLASSES, FRAME_SIDE
 from model.classifier import Reason
 from model.frame import MANNERS, Finding
@@ -27,7 +28,7 @@ from service.metrics import CONTENT_TYPE
 from service.page import FILES
 from service.pixels import PIXELS
 from service.protocols import v2_metadata, v2_request
-from service.protocols.native import FORMS, MAX_VERSION
+from service.protocols.native import FORMS
 from service.settings import Settings
 from tests.described import METHODS, Description, Operation, references, template
 from tests.helpers import ROOT
@@ -209,7 +210,7 @@ def test_the_words_and_numbers_are_those_of_the_code() -> None:
     for operation in (predict, explain):
         assert set(operation.described["requestBody"]["content"]) == set(MEDIA_TYPES)
     assert query["top_k"]["schema"]["maximum"] == CLASSES
-    assert query["version"]["schema"]["maximum"] == MAX_VERSION
+    assert query["version"]["schema"]["maximum"] == MAX_NUMBER
     assert schemas["Feedback"]["properties"]["request_id"]["pattern"] == f"^{REQUEST_ID.pattern}$"
     assert schemas["Feedback"]["properties"]["index"]["maximum"] == MAX_INDEX
     assert schemas["Digit"]["maximum"] == CLASSES - 1
