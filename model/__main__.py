@@ -24,6 +24,7 @@ from model.store import RELEASES, Step, Store, locate
 from model.text import printable
 
 DEFAULT = "default: DIGITS_MODEL, else the champion of the store"
+WHY = "what history is to tell of it"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,6 +71,15 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     _add_changes(commands.add_parser)
+
+    seed = commands.add_parser(
+        "seed", help="make a model the champion of a store that has none, and else change nothing"
+    )
+    seed.add_argument(
+        "artifact", nargs="?", type=Path, help="default: the champion that is shipped"
+    )
+    seed.add_argument("--why", metavar="TEXT", help=WHY)
+    seed.set_defaults(run=_seed)
 
     told = commands.add_parser("history", help="who changed the store, when, what and why")
     told.add_argument("--json", action="store_true", help="as a JSON array, oldest first")
@@ -118,7 +128,7 @@ def _add_changes(add: Callable[..., argparse.ArgumentParser]) -> None:
             "--dry-run", action="store_true", help="say what it would do, and change nothing"
         )
         command.set_defaults(run=_change)
-        command.add_argument("--why", metavar="TEXT", help="what history is to tell of it")
+        command.add_argument("--why", metavar="TEXT", help=WHY)
 
 
 def _count(text: str) -> int:
@@ -198,6 +208,12 @@ def _change(arguments: argparse.Namespace) -> None:
     change = arguments.change(store, arguments)
     step: Step = change(why=arguments.why, dry_run=arguments.dry_run)
     _tell(store, step, dry_run=arguments.dry_run)
+
+
+def _seed(arguments: argparse.Namespace) -> None:
+    store = _store(arguments)
+    step = store.seed(artifacts.read(locate(arguments.artifact)), why=arguments.why)
+    _tell(store, step, dry_run=False)
 
 
 def _tell(store: Store, step: Step, *, dry_run: bool) -> None:

@@ -130,11 +130,22 @@ class Store:
         """
         self.create()
         with self._alone():
-            taken = [artifact.version, *self.versions()]
-            for number in taken:
-                with contextlib.suppress(VersionExists):
-                    return self._publish(dataclasses.replace(artifact, version=number))
-            return self._publish(dataclasses.replace(artifact, version=max(taken) + 1))
+            return self.file(self._add(artifact))
+
+    def seed(self, artifact: Artifact, *, why: str | None = None) -> Step:
+        """Make ``artifact`` the champion of a store that has none; where there is one, do nothing.
+
+        So everybody who starts on a store that may be empty can seed it, several at once too.
+        Raises ArtifactError or StoreUnusable, also where the champion cannot be told.
+        """
+        self.create()
+        with self._alone():
+            found = aliases.read(self.root)
+            if "champion" in found.faults:
+                raise StoreUnusable(f"{found.faults['champion']}; nothing was changed")
+            if "champion" in found.versions:
+                return Step(found.versions, found.versions)
+            return self._crown("seed", self._add(artifact), why, dry_run=False)
 
     # -- what moves aliases: each is one step, after which .change, the aliases and the
     # -- history agree whenever the process is killed. With dry_run, nothing is written.
@@ -191,6 +202,16 @@ class Store:
             if not dry_run:
                 self._sweep()
             return self._take(step, "prune", None, why, dry_run=dry_run)
+
+    def _add(self, artifact: Artifact) -> int:
+        taken = [artifact.version, *self.versions()]
+        for number in taken:
+            with contextlib.suppress(VersionExists):
+                self._publish(dataclasses.replace(artifact, version=number))
+                return number
+        free = max(taken) + 1
+        self._publish(dataclasses.replace(artifact, version=free))
+        return free
 
     def _publish(self, artifact: Artifact) -> Path:
         path = self.file(artifact.version)

@@ -153,7 +153,7 @@ def promote(store: Store, path: Path, beaten: Rival, why: str) -> int:
             f"judge {path} against that one first"
         )
     if beaten.was is None:
-        store.promote(artifacts.read(store.add(beaten.artifact)).version)
+        store.seed(beaten.artifact)
     version = artifacts.read(path).version
     store.promote(version, why=why)
     return version

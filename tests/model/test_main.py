@@ -13,7 +13,7 @@ import pytest
 from model.artifact import Artifact
 from model.card import card
 from model.classifier import Classifier
-from model.store import Store
+from model.store import RELEASES, Store
 from tests.helpers import ROOT, assert_one_line_error, run_module, synthetic_mnist, table
 from tests.model.forge import npy, npy_text
 from tests.model.shelf import contents, point, spoil
@@ -163,6 +163,16 @@ def test_a_change_is_tried_made_and_told(
     lines = [line.split("\t", 2) for line in run.stdout.splitlines()]
     assert [rest for _, _, rest in lines] == [f"{line}\tit reads better" for line in told]
     assert all("@" in who for _, who, _ in lines)
+
+
+def test_seed_puts_the_shipped_champion_into_an_empty_store(tmp_path: Path) -> None:
+    shipped = Store(RELEASES).resolve("champion")
+    for said in (f"champion is version {shipped}, was none", "nothing to change"):
+        run = run_module("model", "seed", "--store", tmp_path / "store")
+        assert (run.returncode, run.stdout) == (0, f"{said}\n")
+    assert (
+        Store(tmp_path / "store").read(shipped).digest() == Store(RELEASES).read(shipped).digest()
+    )
 
 
 def test_prune_removes_what_no_alias_names(kept: Store) -> None:
@@ -345,6 +355,6 @@ def test_help_names_every_command() -> None:
     assert run.returncode == 0
     for command in (
         *("list", "show", "verify", "promote", "predict"),
-        *("rollback", "challenge", "prune", "history"),
+        *("rollback", "challenge", "prune", "history", "seed"),
     ):
         assert command in run.stdout

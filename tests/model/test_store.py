@@ -399,6 +399,52 @@ def test_an_alias_does_not_go_where_it_must_not(
     assert contents(store) == untouched
 
 
+@table(
+    "before, number, after",
+    {
+        "no champion": ({}, 3, {"champion": 3}),
+        "no champion, and another model has the number": ({}, 2, {"champion": 11}),
+        "no champion, but others": (
+            {"challenger": 10, "previous": 1},
+            3,
+            {"champion": 3, "challenger": 10, "previous": 1},
+        ),
+        "a champion": ({"champion": 1, "previous": 2}, 3, {"champion": 1, "previous": 2}),
+        "a champion that is gone": ({"champion": 7}, 3, {"champion": 7}),
+    },
+)
+def test_a_store_is_seeded_where_it_has_no_champion(
+    before: dict[str, int], number: int, after: dict[str, int], store: Store
+) -> None:
+    point(store, before)
+    untouched = contents(store)
+    seed = dataclasses.replace(store.read(1), version=number, name="seed")
+    for is_first in (True, False):
+        step = store.seed(seed)
+        assert store.aliases() == after
+        assert step.is_needed == (is_first and before != after)
+    if before == after:
+        assert contents(store) == untouched
+    else:
+        assert [command for command, *_ in told(store)] == ["seed"]
+        assert store.read(after["champion"]).name == "seed"
+
+
+def test_a_store_is_made_by_seeding_it(tmp_path: Path, tiny_artifact: Artifact) -> None:
+    store = Store(tmp_path / "new" / "store")
+    assert store.seed(tiny_artifact).after == {"champion": 1}
+
+
+def test_no_champion_that_cannot_be_told_is_seeded_over(
+    store: Store, tiny_artifact: Artifact
+) -> None:
+    (store.root / "champion").write_text("one")
+    untouched = contents(store)
+    with pytest.raises(errors.StoreUnusable, match="nothing was changed"):
+        store.seed(tiny_artifact)
+    assert contents(store) == untouched
+
+
 def test_a_second_rollback_goes_forward_again(store: Store) -> None:
     store.promote(1)
     store.promote(2)
