@@ -3,7 +3,7 @@
 PYTHON ?= python3
 HOST ?= $(or $(DIGITS_HOST),127.0.0.1)
 PORT ?= $(or $(DIGITS_PORT),8000)
-WORKERS ?= $(or $(DIGITS_WORKERS),2)
+WORKERS ?= $(DIGITS_WORKERS)
 RECIPE ?= mlp
 STORE ?= build/store
 SEEDS ?= 5
