@@ -65,7 +65,7 @@ def is_refused(port: int) -> bool:
 
 
 def clean_environment(**settings: object) -> dict[str, str]:
-    """This environment without any setting of the service but the given ones and the number of workers."""
+    """This environment with no setting of the service but these, and the number of workers."""
     settings = {"workers": WORKERS, **settings}
     return environment({f"DIGITS_{name.upper()}": str(value) for name, value in settings.items()})
 
