@@ -54,8 +54,8 @@ test-recipes: .venv/test.stamp ## train mlp twice on MNIST: same bytes; kill a r
 	$(BIN)/python -m pytest tests/recipes
 
 image: ## build the images digits:VERSION and digits-training:VERSION with ENGINE (docker)
-	$(ENGINE) build --tag digits:$(VERSION) $(LABELS) .
-	$(ENGINE) build --tag digits-training:$(VERSION) $(LABELS) --target training .
+	$(ENGINE) build --tag digits --tag digits:$(VERSION) $(LABELS) .
+	$(ENGINE) build --tag digits-training --tag digits-training:$(VERSION) $(LABELS) --target training .
 
 test-container: .venv/test.stamp ## both images in containers; needs docker or podman, or ENGINE with IMAGE and TRAINING_IMAGE
 	$(BIN)/python -m pytest tests/container
