@@ -49,12 +49,14 @@ def with_bars() -> Iterable[Row]:
     yield Row("1024 raw images", batch, Direct("classifier", LARGEST), must=0.7, aim=0.9)
     yield Row("1024 raw images", batch, Direct("engine", LARGEST), must=0.7, aim=0.9)
     yield Row("JSON, p99", DIGITS, must=1.5, aim=0.8, unit="ms")
+    yield Row("JSON", DIGITS, unit="img/s")
 
 
 def of_connections() -> Iterable[Row]:
     for count in CONNECTIONS:
         ours, theirs = replace(DIGITS, connections=count), replace(FASTAPI, connections=count)
         yield Row(f"JSON, {count} connections", ours, theirs)
+        yield Row(f"JSON, {count} connections", ours, unit="img/s")
         yield Row(f"JSON, {count} connections, p99", ours, unit="ms")
     yield Row(
         "JSON, both cores, two workers",
@@ -88,9 +90,11 @@ def of_the_flagship() -> Iterable[Row]:
     for peer in (FASTAPI, LEAN_FASTAPI, KSERVE, MLSERVER, LITSERVE, BENTOML):
         yield Row("flagship, JSON", ours, reading_flagship(peer))
     yield Row("flagship, JSON, p99", ours, unit="ms")
+    yield Row("flagship, JSON", ours, unit="img/s")
     batch = reading_flagship(Turn(programs.DIGITS, requests.raw("/predict", LARGEST)))
     engine = Direct("engine", LARGEST, programs.FLAGSHIP)
     yield Row("flagship, 1024 raw images", batch, engine, must=0.7, aim=0.9)
+    yield Row("flagship, 1024 raw images", batch, unit="img/s")
 
 
 def reading_flagship(turn: Turn) -> Turn:
