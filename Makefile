@@ -14,7 +14,7 @@ UV := .venv/uv/bin/uv pip compile --upgrade --universal --python-version 3.11 \
 PEERS := $(basename $(notdir $(wildcard requirements/peers/*.txt)))
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-browser test-feedback test-deploy test-clients test-recipes screenshots check data train reproduce bench \
+.PHONY: help serve test test-browser test-feedback test-deploy test-clients test-sweep test-recipes screenshots check data train reproduce bench \
 	bench-service bench-normalizer bench-engine bench-training profile lock clean
 
 help: ## show this list
@@ -46,6 +46,9 @@ test-deploy: .venv/test.stamp ## rules and dashboard, in a Prometheus that watch
 
 test-clients: .venv/clients/stamp ## tritonclient, kserve and Schemathesis against the running service
 	.venv/clients/bin/python -m pytest tests/e2e/clients
+
+test-sweep: .venv/sweep/stamp ## sweeps on a cluster of two processes: workers that are killed, stopped or of other code
+	.venv/sweep/bin/python -m pytest tests/sweep
 
 test-recipes: .venv/test.stamp ## train mlp twice on MNIST: same bytes; kill a run again and again; retrain behind the gate; measure the champion on every set again, also over HTTP (10 min)
 	$(BIN)/python -m pytest tests/recipes
@@ -84,6 +87,13 @@ bench-training: .venv/test.stamp .venv/bench.stamp ## training beside PyTorch; w
 	.venv/clients/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+# Dask has an environment of its own: one run by itself, and retraining, do without it.
+.venv/sweep/stamp: requirements/test.txt requirements/sweep.txt | .venv/test.stamp
+	$(BIN)/python -m venv .venv/sweep
+	.venv/sweep/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
+	.venv/sweep/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/sweep.txt
+	@touch $@
+
 profile: .venv/test.stamp .venv/profile/stamp ## where a request's time goes, needs wrk; writes build/profile
 	$(BIN)/python -m tests.bench.profiling
 
@@ -103,6 +113,7 @@ lock: ## choose newer versions for requirements/*.txt
 	$(PYTHON) -m venv .venv/uv && .venv/uv/bin/pip install --quiet uv
 	$(UV) --extra feedback pyproject.toml -o requirements/serve.txt
 	$(UV) --extra feedback --extra train pyproject.toml -o requirements/train.txt
+	$(UV) --extra feedback --extra sweep pyproject.toml -o requirements/sweep.txt
 	$(UV) --extra test pyproject.toml -o requirements/test.txt
 	$(UV) --extra browser pyproject.toml -o requirements/browser.txt
 	$(UV) --extra clients pyproject.toml -o requirements/clients.txt

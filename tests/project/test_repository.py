@@ -41,8 +41,9 @@ def test_what_is_compared_with_is_chosen_and_of_no_host() -> None:
 
 def test_the_locks_agree_with_each_other() -> None:
     pins = [set(re.findall(r"^\S+==\S+", lock.read_text("utf-8"), re.MULTILINE)) for lock in LOCKS]
-    browser, clients, _profile, serve, test, train = pins
+    browser, clients, _profile, serve, sweep, test, train = pins
     assert serve <= train <= test <= browser
+    assert train <= sweep
     assert serve <= clients  # whose own clients hold other things back
 
 
