@@ -69,7 +69,7 @@ def check_code(theirs: Mapping[str, str]) -> None:
         return
     here, there = ours["source_revision"], theirs["source_revision"]
     if here == there:
-        here, there = f"{here}, with other changes", there
+        here += ", with other changes"
     raise TrainingError(
         f"the worker has another version of the code (source_revision {here}) than this sweep "
         f"({there}); bring it to the same commit, and start it again"
