@@ -17,7 +17,7 @@ from distributed import Client, Future, KilledWorker, LocalCluster, get_worker
 from training.environment import machine
 from training.errand import Errand, Outcome, carry_out, check_code, code
 from training.errors import TrainingError
-from training.interrupts import interrupts_held
+from training.interrupts import interrupts_held, interrupts_told
 
 PATIENCE = 10  # seconds for a scheduler to answer
 
@@ -100,34 +100,43 @@ def events(client: Client, tasks: Mapping[str, Task]) -> Iterator[Event]:
     """Carry out all tasks; yields when one is begun, also again, and when it has ended.
 
     Where this is left before its end, runs that are under way are ended. Raises TrainingError
-    when the scheduler goes away.
+    when the scheduler goes away, and KeyboardInterrupt after Ctrl-C.
     """
     sweep = f"digits-{uuid.uuid4().hex}"
-    seen: queue.Queue[Began | tuple[str, Future]] = queue.Queue()
+    seen: queue.SimpleQueue[Began | tuple[str, Future] | None] = queue.SimpleQueue()
     client.subscribe_topic(sweep, lambda event: seen.put(Began(**event[1])))
     futures: dict[str, Future] = {}
     try:
-        for name, task in tasks.items():
-            teachers = [
-                futures[teacher] if isinstance(teacher, str) else teacher
-                for teacher in task.teachers
-            ]
-            # Nobody else's result can be taken for this one, however like it is.
-            futures[name] = client.submit(
-                _carried_out, sweep, name, task.errand, teachers, key=f"{name}-{sweep}", pure=False
-            )
-            futures[name].add_done_callback(lambda future, name=name: seen.put((name, future)))
-        missing = set(tasks)
-        while missing:
-            event = seen.get()
-            if isinstance(event, Began):
-                yield event
-                continue
-            name, future = event
-            missing.discard(name)
-            outcome = _outcome(future)
-            future.release()  # who learns from it has it in its own hands
-            yield Ended(name, outcome)
+        with interrupts_told(lambda: seen.put(None)):
+            for name, task in tasks.items():
+                teachers = [
+                    futures[teacher] if isinstance(teacher, str) else teacher
+                    for teacher in task.teachers
+                ]
+                # Nobody else's result can be taken for this one, however like it is.
+                futures[name] = client.submit(
+                    _carried_out,
+                    sweep,
+                    name,
+                    task.errand,
+                    teachers,
+                    key=f"{name}-{sweep}",
+                    pure=False,
+                )
+                futures[name].add_done_callback(lambda future, name=name: seen.put((name, future)))
+            missing = set(tasks)
+            while missing:
+                event = seen.get()
+                if event is None:
+                    raise KeyboardInterrupt
+                if isinstance(event, Began):
+                    yield event
+                    continue
+                name, future = event
+                missing.discard(name)
+                outcome = _outcome(future)
+                future.release()  # who learns from it has it in its own hands
+                yield Ended(name, outcome)
     finally:
         client.cancel(list(futures.values()))
         client.unsubscribe_topic(sweep)

@@ -1,6 +1,7 @@
 """Commands of sweeps, clusters of real processes, and what they leave."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ Finished = subprocess.CompletedProcess[str]
 
 @contextmanager
 def begun(
-    *arguments: str | Path,
+    *arguments: object,
     data: Path,
     cwd: Path = ROOT,
     environ: Mapping[str, str] | None = None,
@@ -47,7 +48,7 @@ def finished(process: subprocess.Popen[str]) -> Finished:
     return Finished(process.args, process.returncode, output, errors)
 
 
-def training(*arguments: str | Path, data: Path, cwd: Path = ROOT) -> Finished:
+def training(*arguments: object, data: Path, cwd: Path = ROOT) -> Finished:
     """A command of the training package, to its end."""
     with begun("-m", "training", *arguments, data=data, cwd=cwd) as process:
         return finished(process)
@@ -62,9 +63,14 @@ def artifacts_in(output: Path, place: str = "runs") -> dict[str, bytes]:
 def epochs_done(run: int) -> int:
     """How many epochs the process of a run has told of."""
     with contextlib.suppress(OSError, IndexError):
-        folder = Path(f"/proc/{run}/cmdline").read_bytes().split(b"\0")[-2].decode()
-        return len((Path(folder) / "journal.jsonl").read_bytes().splitlines())
+        return len((_folder(run) / "journal.jsonl").read_bytes().splitlines())
     return 0
+
+
+def seed_of(run: int) -> int:
+    """The seed that the process of a run has been given."""
+    seed: int = json.loads((_folder(run) / "order.json").read_bytes())["recipe"]["seed"]
+    return seed
 
 
 def parent(pid: int) -> int:
@@ -89,3 +95,7 @@ def worker(
     arguments = [address, "--nthreads", "1", "--no-dashboard"]
     with begun("-m", "dask", "worker", *arguments, data=data, cwd=cwd, environ=environ) as process:
         yield process
+
+
+def _folder(run: int) -> Path:
+    return Path(Path(f"/proc/{run}/cmdline").read_bytes().split(b"\0")[-2].decode())

@@ -5,12 +5,20 @@ import os
 import signal
 from pathlib import Path
 
-from tests.helpers import assert_one_line_error, table
-from tests.sweep.commands import artifacts_in, begun, epochs_done, finished, parent, training
+from tests.helpers import assert_one_line_error
+from tests.sweep.commands import (
+    artifacts_in,
+    begun,
+    epochs_done,
+    finished,
+    parent,
+    seed_of,
+    training,
+)
 from tests.training.sweeps import gone, runs_of, wait_until, write_recipe
 
-LONG = 400  # epochs: seconds
-HALFWAY = 50
+LONG = 200  # epochs: a second or more
+HALFWAY = 20
 
 
 # -- what comes of it ---------------------------------------------------------
@@ -77,45 +85,21 @@ def test_one_that_fails_does_not_end_the_others(data: Path, tmp_path: Path) -> N
     assert "the loss is nan in epoch 1" in (output / "report.html").read_text("utf-8")
 
 
-@table("option", {"the test set stays shut": [], "unless it is asked for": ["--open-test"]})
-def test_a_student_has_its_teachers_trained_first(
-    option: list[str], data: Path, tmp_path: Path
-) -> None:
+def test_a_student_has_its_teachers_trained_first(data: Path, tmp_path: Path) -> None:
     write_recipe(tmp_path / "teacher.toml", name="teacher")
     loss = '[loss]\ntype = "distillation"\nteacher = "teacher.toml"\nteachers = 2\n'
     write_recipe(tmp_path / "student.toml", name="student", more=loss)
-    run = training(
-        *(
-            "sweep",
-            "student.toml",
-            "--seeds",
-            "2,",
-            "--workers",
-            "2",
-            "--output",
-            "output",
-            *option,
-        ),
-        data=data,
-        cwd=tmp_path,
-    )
+    command = ["sweep", "student.toml", "--seeds", "2,", "--workers", "2", "--output", "output"]
+    run = training(*command, "--open-test", data=data, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     by_hand = training(
-        *("train", "student.toml", "--seed", "2", "--store", "store"),
-        *(["--without-test"] if not option else []),
-        data=data,
-        cwd=tmp_path,
+        *("train", "student.toml", "--seed", "2", "--store", "store"), data=data, cwd=tmp_path
     )
     assert by_hand.returncode == 0, by_hand.stderr
     assert len(artifacts_in(tmp_path / "output", "teachers")) == 2
     [made] = artifacts_in(tmp_path / "output").values()
     assert made == (tmp_path / "store" / "digits-1.npz").read_bytes()
-    assert ("test, not to choose by" in run.stdout) is bool(option)
-    again = training(
-        *("sweep", "student.toml", "--seeds", "2,", "--output", "output", *option),
-        data=data,
-        cwd=tmp_path,
-    )
+    again = training(*command, "--open-test", data=data, cwd=tmp_path)
     assert (again.stdout, again.stderr) == (run.stdout, "")
 
 
@@ -126,24 +110,28 @@ def test_the_run_of_a_killed_worker_is_done_again_and_gives_the_same_bytes(
     data: Path, tmp_path: Path
 ) -> None:
     recipe = write_recipe(tmp_path / "tiny.toml", epochs=LONG)
-    command = ["-m", "training", "sweep", recipe, "--seeds", "2", "--workers", "2", "--output"]
-    with begun(*command, tmp_path / "left alone", data=data) as process:
-        assert finished(process).returncode == 0
-    with begun(*command, tmp_path / "killed", data=data) as process:
+    output = tmp_path / "output"
+    command = ["sweep", recipe, "--seeds", "2", "--workers", "2", "--output", output]
+    with begun("-m", "training", *command, data=data) as process:
         wait_until(lambda: len(runs_of(process.pid)) == 2)
         run, _ = runs_of(process.pid)
-        worker = parent(run)
         wait_until(lambda: epochs_done(run) > HALFWAY)
-        assert not gone(run)
+        seed, worker = seed_of(run), parent(run)
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda: gone(run))
         killed = finished(process)
     assert killed.returncode == 0, killed.stderr
-    assert "its worker was lost; begun again" in killed.stderr
+    assert f"tiny, seed {seed}: its worker was lost; begun again" in killed.stderr.splitlines()
     assert "Traceback" not in killed.stderr
-    made = artifacts_in(tmp_path / "killed")
+    made = artifacts_in(output)
     assert len(made) == 2
-    assert made == artifacts_in(tmp_path / "left alone")
+    by_hand = training(
+        *("train", recipe, "--seed", str(seed), "--without-test"),
+        *("--store", tmp_path / "store", "--run", tmp_path / "run"),
+        data=data,
+    )
+    assert by_hand.returncode == 0, by_hand.stderr
+    assert (tmp_path / "store" / "digits-1.npz").read_bytes() in made.values()
 
 
 def test_ctrl_c_ends_it_and_the_same_command_goes_on(data: Path, tmp_path: Path) -> None:
