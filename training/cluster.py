@@ -70,16 +70,22 @@ def local(workers: int, data: Path) -> Iterator[Client]:
 @contextmanager
 def remote(address: str) -> Iterator[Client]:
     """The cluster of the scheduler at this address; raises TrainingError."""
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    logging.disable(logging.CRITICAL)  # what happens to a connection is told in our words
     try:
-        client = Client(address, timeout=PATIENCE, set_as_default=False)
+        with _connected(address) as client:
+            yield client
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _connected(address: str) -> Client:
+    try:
+        return Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise TrainingError(
             f"--scheduler {address}: no scheduler answers there; start one with "
             "`dask scheduler`, and workers with `dask worker`"
         ) from error
-    with client:
-        yield client
 
 
 def check_workers(client: Client) -> int:

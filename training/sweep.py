@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from training.teachers import recipes_of
 
 OUTPUT = Path("build/sweep")
 SEEDS = 5
+ADDRESS = re.compile(r"(tcp|tls)://[^/]+:\d+")
 BAR = "{desc}  {percentage:3.0f}%|{bar}| {remaining} left"
 
 
@@ -75,7 +77,12 @@ def add(
         default=os.cpu_count() or 1,
         help="processes on this machine, one run at a time each (default: one a processor)",
     )
-    where.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler's: tcp://host:8786")
+    where.add_argument(
+        "--scheduler",
+        type=_address,
+        metavar="ADDRESS",
+        help="a Dask scheduler's: tcp://host:8786 or tls://host:8786",
+    )
     parser.add_argument(
         "--output", type=Path, default=OUTPUT, help="where all of it goes (default: %(default)s)"
     )
@@ -98,6 +105,12 @@ def _seeds(text: str) -> tuple[int, ...]:
     if "," in text:
         return tuple(dict.fromkeys(map(int, numbers)))
     return tuple(range(count(text)))
+
+
+def _address(text: str) -> str:
+    if not ADDRESS.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no address; write tcp://host:8786")
+    return text
 
 
 def _sweep(arguments: argparse.Namespace) -> None:

@@ -108,7 +108,7 @@ def test_a_field_is_varied_once() -> None:
 
 def test_a_runs_name_is_that_of_its_recipe_alone() -> None:
     names = {
-        run_name(dataclasses.replace(MLP, **changes))  # type: ignore[arg-type]
+        run_name(dataclasses.replace(MLP, **changes))
         for changes in ({}, {"seed": 9}, {"epochs": 41}, {"warm_up": 0.5})
     }
     assert len(names) == 4
