@@ -50,8 +50,11 @@ Event: TypeAlias = Began | Ended
 
 
 @contextmanager
-def local(workers: int, data: Path) -> Iterator[Client]:
-    """A cluster of that many processes on this machine, one run each at a time."""
+def local(workers: int, data: Path | None) -> Iterator[Client]:
+    """A cluster of that many processes on this machine, one run each at a time.
+
+    data: where these look for it; None for where everybody does.
+    """
     with ExitStack() as stack:
         with interrupts_held():  # of a terminal: they are this process's to answer
             cluster = LocalCluster(
@@ -60,7 +63,7 @@ def local(workers: int, data: Path) -> Iterator[Client]:
                 memory_limit=0,  # of the worker itself, which only waits for a run
                 dashboard_address=None,
                 silence_logs=logging.CRITICAL,  # a lost worker is told in our words
-                env={"DIGITS_DATA": str(data.absolute())},
+                env={"DIGITS_DATA": str(data.absolute())} if data else {},
             )
             stack.enter_context(cluster)
             client = stack.enter_context(Client(cluster, set_as_default=False))

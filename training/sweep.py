@@ -16,7 +16,7 @@ from tqdm import tqdm
 from model import artifact as artifacts
 from model.artifact import write_whole
 from model.errors import ArtifactError
-from training import dataset, errand, grid, sweep_report
+from training import errand, grid, sweep_report
 from training.arguments import announce, count, extra, read_data
 from training.config import Distillation, Recipe, recipe_names
 from training.errand import ARTIFACT, KEPT, Errand, Outcome
@@ -74,7 +74,6 @@ def add(
     where.add_argument(
         "--workers",
         type=count,
-        default=os.cpu_count() or 1,
         help="processes on this machine, one run at a time each (default: one a processor)",
     )
     where.add_argument(
@@ -260,8 +259,8 @@ def _run_all(
     if arguments.scheduler:
         place = cluster.remote(arguments.scheduler)
     else:
-        data = arguments.data or dataset.find_folder()
-        place = cluster.local(min(arguments.workers, len(tasks)), data)
+        workers = arguments.workers or os.cpu_count() or 1
+        place = cluster.local(min(workers, len(tasks)), arguments.data)
     failures: dict[str, str] = {}
     with place as client:
         if not cluster.check_workers(client):
