@@ -1,7 +1,7 @@
 """One run of a sweep in a process of its own, wherever it is sent: ``python -m training.errand``.
 
-A worker of a cluster runs many things in threads, and its own libraries have settled how many
-threads BLAS has. A run is to be what ``python -m training train`` is, to the byte, so it gets
+A worker of a cluster runs many things in threads of one process, which would share the settings
+of BLAS. A run is to be what ``python -m training train`` is, to the byte, so it gets
 a process as that has. What it reads and leaves is a folder; it ends when its worker does.
 """
 
@@ -101,11 +101,7 @@ def carry_out(
 def _run(folder: Path, wanted: Callable[[], bool]) -> int:
     """The exit status of the run's process."""
     command = [sys.executable, "-m", "training.errand", str(folder)]
-    # Dask settles the threads of BLAS and the memory of its workers by these; a run by hand
-    # has none of them, and its recipe says what it needs.
-    left_out = {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"}
-    left_out.add("MALLOC_TRIM_THRESHOLD_")
-    environ = {key: value for key, value in os.environ.items() if key not in left_out}
+    environ = dict(os.environ)
     environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), environ.get("PYTHONPATH"))))
     with (
         (folder / LOG).open("wb") as log,
