@@ -17,11 +17,10 @@ LABELS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell git rev-par
 PEERS := $(basename $(notdir $(wildcard requirements/peers/*.txt)))
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-browser test-feedback test-deploy test-clients test-recipes test-container image screenshots check data train reproduce bench \
-	bench-service bench-normalizer bench-engine bench-training profile lock clean
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' $(MAKEFILE_LIST))
 
 help: ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 # One stamp file for each set of hash-locked dependencies: made again when its lock changes.
 .venv/%.stamp: requirements/%.txt
@@ -49,6 +48,9 @@ test-deploy: .venv/test.stamp ## rules and dashboard, in a Prometheus that watch
 
 test-clients: .venv/clients/stamp ## tritonclient, kserve and Schemathesis against the running service
 	.venv/clients/bin/python -m pytest tests/e2e/clients
+
+test-sweep: .venv/sweep/stamp ## sweeps on a cluster of two processes: workers that are killed, stopped or of other code
+	.venv/sweep/bin/python -m pytest tests/sweep
 
 test-recipes: .venv/test.stamp ## train mlp twice on MNIST: same bytes; kill a run again and again; retrain behind the gate; measure the champion on every set again, also over HTTP (10 min)
 	$(BIN)/python -m pytest tests/recipes
@@ -94,6 +96,13 @@ bench-training: .venv/test.stamp .venv/bench.stamp ## training beside PyTorch; w
 	.venv/clients/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+# Dask has an environment of its own: one run by itself, and retraining, do without it.
+.venv/sweep/stamp: requirements/test.txt requirements/sweep.txt | .venv/test.stamp
+	$(BIN)/python -m venv .venv/sweep
+	.venv/sweep/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
+	.venv/sweep/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/sweep.txt
+	@touch $@
+
 profile: .venv/test.stamp .venv/profile/stamp ## where a request's time goes, needs wrk; writes build/profile
 	$(BIN)/python -m tests.bench.profiling
 
@@ -113,6 +122,7 @@ lock: ## choose newer versions for requirements/*.txt
 	$(PYTHON) -m venv .venv/uv && .venv/uv/bin/pip install --quiet uv
 	$(UV) --extra feedback pyproject.toml -o requirements/serve.txt
 	$(UV) --extra feedback --extra train pyproject.toml -o requirements/train.txt
+	$(UV) --extra feedback --extra sweep pyproject.toml -o requirements/sweep.txt
 	$(UV) --extra test pyproject.toml -o requirements/test.txt
 	$(UV) --extra browser pyproject.toml -o requirements/browser.txt
 	$(UV) --extra clients pyproject.toml -o requirements/clients.txt

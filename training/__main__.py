@@ -29,9 +29,19 @@ from training import (
     rows,
     scene_judging,
     succession,
+    sweep,
 )
-from training.arguments import RUNS, STORE, announce, count, mnist, resumable
-from training.config import MNIST, Recipe, load_recipe, recipe_names
+from training.arguments import (
+    RUNS,
+    STORE,
+    announce,
+    count,
+    extra,
+    mnist,
+    read_data,
+    resumable,
+)
+from training.config import Recipe, load_recipe, recipe_names
 from training.errors import TrainingError
 from training.evaluation import evaluate_test
 from training.examination import examine
@@ -39,7 +49,6 @@ from training.fetch import MIRRORS, fetch
 from training.release import build
 from training.renewal import renewed
 from training.run_folder import RunFolder
-from training.streams import Stream, generator
 from training.teachers import teachers
 
 if TYPE_CHECKING:
@@ -154,6 +163,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     reproduce.set_defaults(run=_reproduce)
 
+    sweeping = sweep.add(commands)
+
     csv = commands.add_parser("rows", help="write MNIST's images as a CSV like Kaggle's")
     csv.add_argument("file", type=Path)
     csv.add_argument("--rows", type=count, default=42_000, help="how many (default: 42000)")
@@ -181,7 +192,16 @@ def _parser() -> argparse.ArgumentParser:
             default=judging.STRANGERS,
             help=f"images of each kind that is not one digit (default: {judging.STRANGERS})",
         )
-    for command in (train, evaluation, release, compare, *judging_commands, reproduce, csv):
+    for command in (
+        train,
+        evaluation,
+        release,
+        compare,
+        *judging_commands,
+        reproduce,
+        sweeping,
+        csv,
+    ):
         command.add_argument(
             "--data", type=Path, help="MNIST's folder (default: DIGITS_DATA, else data/)"
         )
@@ -241,7 +261,7 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _train_and_publish(recipe: Recipe, folder: RunFolder, arguments: argparse.Namespace) -> None:
-    data = _read(recipe, arguments)
+    data = read_data(recipe, arguments.data)
     store = Store(arguments.store)
     store.create()  # before the work, not after it
     began = time.perf_counter()
@@ -356,25 +376,14 @@ def _feedback_purge(arguments: argparse.Namespace) -> None:
 
 
 def _kept(arguments: argparse.Namespace) -> "Kept":
-    try:
+    with extra("feedback"):
         from training import captures  # noqa: PLC0415 - takes SQLAlchemy, and nothing else does
-    except ModuleNotFoundError as missing:
-        raise TrainingError(
-            f'{missing.name} is not installed; install it: pip install "digits[feedback]"'
-        ) from None
     if arguments.file is not None:
         return captures.Kept.in_file(arguments.file)
     url = arguments.url or os.environ.get("DIGITS_FEEDBACK_URL")
     if not url:
         raise TrainingError("there is no database to read; say --file or --url")
     return captures.Kept.at(url)
-
-
-def _read(recipe: Recipe, arguments: argparse.Namespace) -> dataset.Mnist:
-    source = recipe.data.source
-    at_hand = source != MNIST and Path(source).exists()
-    folder = arguments.data or (Path() if at_hand else dataset.find_folder())
-    return dataset.load(recipe.data, folder, generator(recipe.seed, Stream.ROWS))
 
 
 if __name__ == "__main__":

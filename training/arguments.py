@@ -2,10 +2,15 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from training import dataset
+from training.config import MNIST, Recipe
+from training.errors import TrainingError
 from training.run_folder import RunFolder
+from training.streams import Stream, generator
 
 STORE = Path("build/store")
 RUNS = Path("build/runs")
@@ -32,6 +37,28 @@ def share(text: str) -> float:
 def mnist(arguments: argparse.Namespace) -> dataset.Mnist:
     """MNIST, from the folder that was named or where it is looked for; raises DataError."""
     return dataset.load_mnist(arguments.data or dataset.find_folder())
+
+
+def read_data(recipe: Recipe, folder: Path | None) -> dataset.Mnist:
+    """What the recipe learns from, in the folder that was named or where it is looked for.
+
+    Raises DataError.
+    """
+    source = recipe.data.source
+    at_hand = source != MNIST and Path(source).exists()
+    folder = folder or (Path() if at_hand else dataset.find_folder())
+    return dataset.load(recipe.data, folder, generator(recipe.seed, Stream.ROWS))
+
+
+@contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Imports of what only some install; raises a TrainingError that says how."""
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        raise TrainingError(
+            f'{missing.name} is not installed; install it: pip install "digits[{name}]"'
+        ) from None
 
 
 def announce(text: str) -> None:

@@ -74,7 +74,7 @@ def build(  # noqa: PLR0913 - the last six may be left out
     TrainingError.
     """
     digits, validation, held_out = divided(recipe, data)
-    digests = data.digests | _teacher_digests(teachers)
+    digests = data.digests | teacher_digests(teachers)
     if continuation:
         digits = _joined(digits, continuation.digits)
         digests |= continuation.digests
@@ -140,7 +140,7 @@ def _joined(digits: Digits, more: Digits) -> Digits:
     )
 
 
-def _teacher_digests(teachers: Sequence[Artifact]) -> dict[str, str]:
+def teacher_digests(teachers: Sequence[Artifact]) -> dict[str, str]:
     """Teachers' answers are data, too."""
     return {
         f"teacher {number}": teacher.digest().removeprefix("sha256:")

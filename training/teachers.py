@@ -28,23 +28,29 @@ def teachers(
         return []
     if loss.from_artifact:
         return [artifacts.read(Path(loss.teacher))]
-    taught = load_recipe(loss.teacher)
-    if isinstance(taught.loss, Distillation):
-        raise RecipeError(
-            f"loss.teacher: {taught.name} has a teacher itself; name one that has not"
-        )
     found = []
-    for seed in range(1, loss.teachers + 1):
-        one = dataclasses.replace(taught, seed=seed)
-        folder = RunFolder(runs / f"{one.name}-{seed}")
+    for one in recipes_of(loss):
+        folder = RunFolder(runs / f"{one.name}-{one.seed}")
         artifact = _made_before(one, data, folder.artifact)
         if artifact is None:
-            announce(f"teacher {seed} of {loss.teachers}: {one.name}, seed {seed}")
+            announce(f"teacher {one.seed} of {loss.teachers}: {one.name}, seed {one.seed}")
             artifact = build(one, data, folder=folder, resume=resume, open_test=False)
             artifacts.write_whole(folder.artifact, artifacts.encode(artifact))
             folder.checkpoint.unlink(missing_ok=True)
         found.append(artifact)
     return found
+
+
+def recipes_of(loss: Distillation) -> list[Recipe]:
+    """The recipes of the teachers that are yet to be trained; raises RecipeError."""
+    if loss.from_artifact:
+        return []
+    taught = load_recipe(loss.teacher)
+    if isinstance(taught.loss, Distillation):
+        raise RecipeError(
+            f"loss.teacher: {taught.name} has a teacher itself; name one that has not"
+        )
+    return [dataclasses.replace(taught, seed=seed) for seed in range(1, loss.teachers + 1)]
 
 
 def _made_before(recipe: Recipe, data: Mnist, path: Path) -> Artifact | None:

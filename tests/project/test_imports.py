@@ -35,6 +35,7 @@ OPTIONAL = {
     "service/database.py": {"sqlalchemy"},
     "service/spans.py": {"opentelemetry"},
     "training/captures.py": {"sqlalchemy"},
+    "training/cluster.py": {"distributed"},
 }
 
 FREE_OF_FLASK = [

@@ -45,6 +45,7 @@ def test_the_locks_agree_with_each_other() -> None:
         for lock in LOCKS
     }
     assert pins["serve"] <= pins["train"] <= pins["test"] <= pins["browser"]
+    assert pins["train"] <= pins["sweep"]
     assert pins["serve"] <= pins["clients"]  # whose own clients hold other things back
 
 
