@@ -41,7 +41,7 @@ screenshots: .venv/test.stamp .venv/browser.stamp ## pictures of the page in bui
 test-feedback: .venv/test.stamp ## what is kept, in SQLite and PostgreSQL; needs its server's programs
 	$(BIN)/python -m pytest tests/feedback
 
-test-deploy: .venv/test.stamp ## rules and dashboard, in a Prometheus that watches the service; needs prometheus and, once, npm to fetch Grafana's types
+test-deploy: .venv/test.stamp .venv/deploy/stamp ## rules and dashboard, in a Prometheus that watches the service; every manifest; needs prometheus and, once, npm to fetch types
 	$(BIN)/python -m pytest tests/deploy
 
 test-clients: .venv/clients/stamp ## tritonclient, kserve and Schemathesis against the running service
@@ -84,6 +84,12 @@ bench-training: .venv/test.stamp .venv/bench.stamp ## training beside PyTorch; w
 	.venv/clients/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+# kubectl and what looks at manifests and Dockerfile have an environment of their own.
+.venv/deploy/stamp: requirements/deploy.txt | .venv/test.stamp
+	$(BIN)/python -m venv .venv/deploy
+	.venv/deploy/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 profile: .venv/test.stamp .venv/profile/stamp ## where a request's time goes, needs wrk; writes build/profile
 	$(BIN)/python -m tests.bench.profiling
 
@@ -106,6 +112,7 @@ lock: ## choose newer versions for requirements/*.txt
 	$(UV) --extra test pyproject.toml -o requirements/test.txt
 	$(UV) --extra browser pyproject.toml -o requirements/browser.txt
 	$(UV) --extra clients pyproject.toml -o requirements/clients.txt
+	$(UV) --group deploy -o requirements/deploy.txt
 	$(UV) --group profile -o requirements/profile.txt
 	for peer in $(PEERS); do $(UV) --group $$peer -o requirements/peers/$$peer.txt || exit; done
 
