@@ -34,7 +34,11 @@ READY = {"/readyz", "/v2/health/ready"}
 
 # Whose pods are selected, by the name of what selects; all else is for those that serve.
 SERVING = {"Deployment digits", "InferenceService digits"}
-OWNERS = {"digits-retraining": {"CronJob digits-retraining"}, "digits-seed": {"Job digits-seed"}}
+OWNERS = {
+    "digits-retraining": {"CronJob digits-retraining"},
+    "digits-rollback": {"CronJob digits-rollback"},
+    "digits-seed": {"Job digits-seed"},
+}
 
 TWO_WORKERS = 130 * 2**20  # resident, the master included
 
@@ -78,7 +82,7 @@ def _value(variable: Object) -> str:
 
 
 def ports(found: Sequence[Object]) -> Faults:
-    """The container's port is the service's, and what names a port of a pod names that one."""
+    """The container's port is the service's, and probes ask that one."""
     for owner, pod in templates(found).items():
         for one in filter(serves, containers(pod)):
             given = {each["name"]: each["value"] for each in one["env"] if "value" in each}
@@ -89,7 +93,12 @@ def ports(found: Sequence[Object]) -> Faults:
             for probe in _probes(one).values():
                 if probe["httpGet"]["port"] not in {port, declared["name"]}:
                     yield f"{owner}: a probe asks port {probe['httpGet']['port']}"
-    names = _port_names(found)
+
+
+def port_names(found: Sequence[Object]) -> Faults:
+    """What names a port of pods names one that they have."""
+    every = [one for pod in templates(found).values() for one in containers(pod)]
+    names = {port["name"] for one in every for port in one.get("ports", [])}
     for service in called("Service", found).values():
         for port in service["spec"]["ports"]:
             if port["targetPort"] not in names:
@@ -103,17 +112,12 @@ def ports(found: Sequence[Object]) -> Faults:
             )
 
 
-def _port_names(found: Sequence[Object]) -> set[str]:
-    every = [one for pod in templates(found).values() for one in containers(pod)]
-    return {port["name"] for one in every for port in one.get("ports", [])}
-
-
 def _probes(container: Object) -> Mapping[str, Object]:
     return {name: probe for name, probe in container.items() if name.endswith("Probe")}
 
 
-def paths(found: Sequence[Object]) -> Faults:
-    """What is asked over HTTP is a route; probes ask what they are for."""
+def probes(found: Sequence[Object]) -> Faults:
+    """There is each kind of probe, and it asks what it is for."""
     for owner, pod in templates(found).items():
         for one in filter(serves, containers(pod)):
             asked = {name: probe["httpGet"]["path"] for name, probe in _probes(one).items()}
@@ -122,7 +126,11 @@ def paths(found: Sequence[Object]) -> Faults:
             for name, path in asked.items():
                 if path not in (LIVE if name == "livenessProbe" else READY) & routes():
                     yield f"{owner}: {name} asks {path}"
-    for path, whole in _outside(found):
+
+
+def paths(found: Sequence[Object]) -> Faults:
+    """What is asked over HTTP is a route."""
+    for path, whole in ingress_paths(found) | route_paths(found):
         if not is_route(path, whole=whole):
             yield f"there is nothing at {path}"
     for monitor in called("ServiceMonitor", found).values():
@@ -138,11 +146,6 @@ def paths(found: Sequence[Object]) -> Faults:
         [port] = runtime["spec"]["containers"][0]["ports"]
         if annotations["prometheus.kserve.io/port"] != str(port["containerPort"]):
             yield "ServingRuntime: the port of metrics is another"
-
-
-def _outside(found: Sequence[Object]) -> set[tuple[str, bool]]:
-    """Paths that are reached from outside the cluster, and whether each stands for itself alone."""
-    return ingress_paths(found) | route_paths(found)
 
 
 def ingress_paths(found: Sequence[Object]) -> set[tuple[str, bool]]:
@@ -322,7 +325,7 @@ def grace(found: Sequence[Object]) -> Faults:
             )
             if pod["spec"]["terminationGracePeriodSeconds"] <= needed:
                 yield f"{owner}: ends {needed:.0f} s after it is told"
-            if one["lifecycle"]["preStop"]["sleep"]["seconds"] < 5:  # noqa: PLR2004 - endpoints
+            if one["lifecycle"]["preStop"]["sleep"]["seconds"] < 5:
                 yield f"{owner}: does not wait until nobody sends anything"
     for name, deployment in called("Deployment", found).items():
         if deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] != 0:
@@ -431,6 +434,8 @@ CHECKS: Mapping[str, Callable[[Sequence[Object]], Faults]] = {
     for check in (
         settings,
         ports,
+        port_names,
+        probes,
         paths,
         references,
         backends,

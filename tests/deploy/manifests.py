@@ -144,4 +144,4 @@ def serves(container: Object) -> bool:
 
 def bytes_of(quantity: str) -> int:
     """Of a quantity of memory with a binary suffix."""
-    return int(quantity[:-2]) * 1024 ** ("KiMiGi".index(quantity[-2:]) // 2 + 1)
+    return int(quantity[:-2]) << {"Ki": 10, "Mi": 20, "Gi": 30}[quantity[-2:]]

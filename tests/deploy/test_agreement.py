@@ -17,12 +17,12 @@ from tests.deploy.manifests import (
     composed,
     objects,
 )
-from tests.helpers import table
 
 POD = "spec.template.spec"
 MAIN = f"{POD}.containers.0"
 JOB = "spec.jobTemplate.spec.template.spec"
 GONE = object()
+ON, OFF = True, False
 
 
 class Mutation(NamedTuple):
@@ -75,17 +75,17 @@ MUTATIONS = {
     "ports: a probe's": Mutation(
         "Deployment", f"{MAIN}.livenessProbe.httpGet.port", 80, "asks port 80"
     ),
-    "ports: the Service's": Mutation("Service", "spec.ports.0.targetPort", "web", "port web"),
-    "ports: the policy's": Mutation(
+    "port_names: the Service's": Mutation("Service", "spec.ports.0.targetPort", "web", "port web"),
+    "port_names: the policy's": Mutation(
         "NetworkPolicy", "spec.ingress.0.ports.0.port", "web", "port web"
     ),
-    "paths: no such probe": Mutation(
+    "probes: no such route": Mutation(
         "Deployment", f"{MAIN}.livenessProbe.httpGet.path", "/alive", "/alive"
     ),
-    "paths: ready is not alive": Mutation(
+    "probes: ready is not alive": Mutation(
         "Deployment", f"{MAIN}.livenessProbe.httpGet.path", "/readyz", "/readyz"
     ),
-    "paths: without a probe": Mutation("Deployment", f"{MAIN}.startupProbe", GONE, "has ["),
+    "probes: without one": Mutation("Deployment", f"{MAIN}.startupProbe", GONE, "has ["),
     "paths: of the Ingress": Mutation(
         "Ingress", "spec.rules.0.http.paths.1.path", "/predicts", "/predicts"
     ),
@@ -162,13 +162,13 @@ MUTATIONS = {
         "Deployment", f"{MAIN}.env.0.value", "/keys", "/keys is on no volume"
     ),
     "mounts: a store that is written to": Mutation(
-        "Deployment", f"{MAIN}.volumeMounts.1.readOnly", False, "/models is mounted to write"
+        "Deployment", f"{MAIN}.volumeMounts.1.readOnly", OFF, "/models is mounted to write"
     ),
     "mounts: metrics that cannot be written": Mutation(
-        "Deployment", f"{MAIN}.volumeMounts.3.readOnly", True, "is mounted to read"
+        "Deployment", f"{MAIN}.volumeMounts.3.readOnly", ON, "is mounted to read"
     ),
     "mounts: no place for temporary files": Mutation(
-        "Deployment", f"{MAIN}.volumeMounts.2.mountPath", "/var/tmp", "/tmp is on no volume"
+        "Deployment", f"{MAIN}.volumeMounts.2.mountPath", "/scratch", "tmp is on no volume"
     ),
     "mounts: a path of the job": Mutation(
         CRON, f"{JOB}.containers.0.args.3", "/store", "/store is on no volume", RETRAIN
@@ -225,7 +225,7 @@ MUTATIONS = {
         "Deployment", f"{POD}.automountServiceAccountToken", GONE, "automountServiceAccountToken"
     ),
     "openness: variables of Services": Mutation(
-        "Deployment", f"{POD}.enableServiceLinks", True, "enableServiceLinks"
+        "Deployment", f"{POD}.enableServiceLinks", ON, "enableServiceLinks"
     ),
     "openness: one direction": Mutation(
         "NetworkPolicy", "spec.policyTypes", ["Ingress"], "both directions", RETRAIN

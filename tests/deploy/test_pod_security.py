@@ -110,6 +110,20 @@ def profiles(pod: Object, name: str) -> list[str]:
     return [one[name]["type"] for one in contexts(pod) if name in one]
 
 
+def apparmor(pod: Object) -> bool:
+    annotations = pod["metadata"].get("annotations", {})
+    old = {value for key, value in annotations.items() if key.startswith(APPARMOR)}
+    return set(profiles(pod, "appArmorProfile")) <= {"RuntimeDefault", "Localhost"} and all(
+        value == "runtime/default" or value.startswith("localhost/") for value in old
+    )
+
+
+def few_capabilities(pod: Object) -> bool:
+    return all("ALL" in dropped for dropped in capabilities(pod, "drop")) and all(
+        added <= {"NET_BIND_SERVICE"} for added in capabilities(pod, "add")
+    )
+
+
 @dataclass(frozen=True)
 class Control:
     """Whether a pod keeps it, and what breaks it: a container's fields, and the pod's."""
@@ -157,20 +171,8 @@ RESTRICTED = {
         lambda pod: not any(hosts(pod)),
         {"livenessProbe": {"httpGet": {"host": "example.org", "port": 80}}},
     ),
-    "AppArmor": Control(
-        lambda pod: (
-            set(profiles(pod, "appArmorProfile")) <= {"RuntimeDefault", "Localhost"}
-            and all(
-                value == "runtime/default" or value.startswith("localhost/")
-                for key, value in pod["metadata"].get("annotations", {}).items()
-                if key.startswith(APPARMOR)
-            )
-        ),
-        {"securityContext": {"appArmorProfile": {"type": "Unconfined"}}},
-    ),
-    "AppArmor, by annotation": Control(
-        lambda pod: RESTRICTED["AppArmor"].holds(pod), annotation=f"{APPARMOR}digits"
-    ),
+    "AppArmor": Control(apparmor, {"securityContext": {"appArmorProfile": {"type": "Unconfined"}}}),
+    "AppArmor, by annotation": Control(apparmor, annotation=f"{APPARMOR}digits"),
     "SELinux": Control(
         lambda pod: all(selinux(pod)),
         {"securityContext": {"seLinuxOptions": {"type": "spc_t"}}},
@@ -209,15 +211,11 @@ RESTRICTED = {
         {"securityContext": {}},
     ),
     "Capabilities": Control(
-        lambda pod: (
-            all("ALL" in dropped for dropped in capabilities(pod, "drop"))
-            and all(added <= {"NET_BIND_SERVICE"} for added in capabilities(pod, "add"))
-        ),
+        few_capabilities,
         {"securityContext": {"capabilities": {"add": ["CHOWN"], "drop": ["ALL"]}}},
     ),
     "Capabilities, dropped": Control(
-        lambda pod: RESTRICTED["Capabilities"].holds(pod),
-        {"securityContext": {"capabilities": {"drop": ["CHOWN"]}}},
+        few_capabilities, {"securityContext": {"capabilities": {"drop": ["CHOWN"]}}}
     ),
 }
 
