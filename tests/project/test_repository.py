@@ -41,7 +41,7 @@ def test_what_is_compared_with_is_chosen_and_of_no_host() -> None:
 
 def test_the_locks_agree_with_each_other() -> None:
     pins = [set(re.findall(r"^\S+==\S+", lock.read_text("utf-8"), re.MULTILINE)) for lock in LOCKS]
-    browser, clients, _profile, serve, test, train = pins
+    browser, clients, _deploy, _profile, serve, test, train = pins
     assert serve <= train <= test <= browser
     assert serve <= clients  # whose own clients hold other things back
 
@@ -49,7 +49,7 @@ def test_the_locks_agree_with_each_other() -> None:
 def test_every_group_of_what_is_measured_with_has_its_lock() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     assert sorted(project["dependency-groups"]) == sorted(
-        [*(peer.stem for peer in PEERS), "profile"]
+        [*(peer.stem for peer in PEERS), "deploy", "profile"]
     )
 
 

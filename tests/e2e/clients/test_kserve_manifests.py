@@ -38,11 +38,11 @@ def model(name: str) -> Any:  # noqa: ANN401 - generated, without types
 
 def faults(value: object, type_name: str, path: str) -> Iterator[str]:
     """Where a value is not of a model: a field that it has not, one that it needs, a type."""
-    within = re.fullmatch(r"(list|dict)(?:\[|\(str, )(.+)[\])]", type_name)
-    if within and within[1] == "list" and isinstance(value, list):
+    within = re.fullmatch(r"([Ll]ist|[Dd]ict)(?:\[|\()(?:str, )?(.+)[\])]", type_name)
+    if within and within[1].lower() == "list" and isinstance(value, list):
         for number, item in enumerate(value):
             yield from faults(item, within[2], f"{path}.{number}")
-    elif within and within[1] == "dict" and isinstance(value, dict):
+    elif within and within[1].lower() == "dict" and isinstance(value, dict):
         for name, item in value.items():
             yield from faults(item, within[2], f"{path}.{name}")
     elif type_name in PRIMITIVE:
@@ -81,7 +81,8 @@ def test_it_has_the_form_of_its_kind(kind: str) -> None:
         "a number": ("InferenceService", "spec.predictor.minReplicas", "two", "no int"),
         "a list": ("ServingRuntime", "spec.protocolVersions", "v2", "no list"),
         "a pod's field": ("ServingRuntime", "spec.securityContext", {}, "no field"),
-        "what is needed": ("ServingRuntime", "spec.containers", [{}], "must not be `None`"),
+        "what KServe needs": ("InferenceService", "spec", {}, "must not be `None`"),
+        "what a container needs": ("ServingRuntime", "spec.containers", [{}], "required"),
     },
 )
 def test_another_form_is_seen(kind: str, path: str, value: object, told: str) -> None:
