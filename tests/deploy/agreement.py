@@ -40,7 +40,7 @@ OWNERS = {
     "digits-seed": {"Job digits-seed"},
 }
 
-TWO_WORKERS = 130 * 2**20  # resident, the master included
+MASTER, WORKER = 10 * 2**20, 60 * 2**20  # bytes, resident
 
 Faults = Iterator[str]
 
@@ -304,10 +304,12 @@ def memory(found: Sequence[Object]) -> Faults:
         }
         for one in filter(serves, containers(pod)):
             limits = one["resources"]["limits"]
-            if TWO_WORKERS + sum(sizes.values()) > bytes_of(limits["memory"]):
+            workers = int(limits["cpu"])
+            taken = MASTER + workers * WORKER + sum(sizes.values())
+            if taken > bytes_of(limits["memory"]):
                 yield f"{owner}: has no room in memory for its volumes"
             files = metric_room.GENERATIONS * sum(metric_room.BYTES.values())
-            if sizes["metrics"] < 2 * files * int(limits["cpu"]):  # as much again for drift
+            if sizes["metrics"] < 2 * files * workers:  # as much again for drift
                 yield f"{owner}: the volume for metrics is too small"
             if sizes.keys() != {"tmp", "metrics"}:
                 yield f"{owner}: {sorted(sizes)} are in memory"

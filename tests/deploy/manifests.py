@@ -17,7 +17,8 @@ Object: TypeAlias = dict[str, Any]
 KUBERNETES = ROOT / "deploy/kubernetes"
 KSERVE = ROOT / "deploy/kserve"
 TOOLS = ROOT / ".venv/deploy/bin"
-VERSION = "1.36"  # of Kubernetes; nothing newer is used
+VERSION = "1.36"  # of Kubernetes
+OLDEST = "1.32"  # that it may be
 
 OVERLAYS = ("small", "production", "operators")
 

@@ -5,18 +5,23 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import yaml
 
 from tests.deploy import agreement
 from tests.deploy.manifests import (
     APPLIED,
+    KSERVE,
     KUBERNETES,
     NEEDS,
+    OVERLAYS,
     Object,
     applied,
     called,
     composed,
     objects,
 )
+from tests.helpers import ROOT
+from training import succession
 
 POD = "spec.template.spec"
 MAIN = f"{POD}.containers.0"
@@ -176,6 +181,9 @@ MUTATIONS = {
     "memory: too little of it": Mutation(
         "Deployment", f"{MAIN}.resources.limits.memory", "128Mi", "no room"
     ),
+    "memory: too many workers": Mutation(
+        "Deployment", f"{MAIN}.resources.limits.cpu", "4", "no room"
+    ),
     "memory: too large a volume": Mutation(
         "Deployment", f"{POD}.volumes.2.emptyDir.sizeLimit", "256Mi", "no room"
     ),
@@ -296,13 +304,49 @@ def test_what_tells_of_the_service_stays_inside() -> None:
     assert reached == agreement.routes() - inside
 
 
+# The operator's text.
+
+README = (KUBERNETES / "README.md").read_text("utf-8")
+
+
 def test_the_readme_makes_the_secrets() -> None:
-    readme = (KUBERNETES / "README.md").read_text("utf-8")
     made = {
-        name: set(re.findall(r"--from-(?:file|literal|env-file)=([\w.-]+)=", command))
-        for name, command in re.findall(r"create secret generic ([\w-]+)((?:.*\\\n)*.*)", readme)
+        name: set(re.findall(r"--from-(?:file|literal)=([\w.-]+)=", command))
+        for name, command in re.findall(r"create secret generic ([\w-]+)((?:.*\\\n)*.*)", README)
     }
     assert made == {
         name: {*keys} for name, keys in agreement.SECRETS.items() if name != "digits-tls"
     }
-    assert "create secret tls digits-tls " in readme
+    assert "create secret tls digits-tls " in README
+
+
+def test_the_readme_has_every_component_and_overlay() -> None:
+    assert {*re.findall(r"`components/([\w-]+)`", README)} == NEEDS.keys()
+    assert re.findall(r"^\| `overlays/(\w+)`", README, re.MULTILINE) == [*OVERLAYS]
+
+
+def test_the_readme_names_what_there_is() -> None:
+    every = {(one["kind"].lower(), one["metadata"]["name"]) for one in applied("operators")}
+    named = re.findall(r"\b(deployment|service|cronjob)/([\w-]+)", README)
+    assert named
+    assert {*named} <= every
+    for text in (README, (KSERVE / "README.md").read_text("utf-8")):
+        for path in re.findall(r"-[kf] (deploy/\S+)", text):
+            assert (ROOT / path).exists(), path
+
+
+def test_the_readme_has_the_rule_for_the_metric() -> None:
+    [scaler] = called("HorizontalPodAutoscaler", applied("operators")).values()
+    [metric] = [one["pods"]["metric"] for one in scaler["spec"]["metrics"] if "pods" in one]
+    rules = yaml.safe_load(README.partition("```yaml\nrules:")[2].partition("```")[0])
+    assert rules[0]["seriesQuery"].partition("{")[0] == metric["name"]
+
+
+def test_the_readme_tells_every_verdict_that_ends_the_job() -> None:
+    spec = called("CronJob", applied("production"))["digits-retraining"]["spec"]
+    policy = spec["jobTemplate"]["spec"]["podFailurePolicy"]["rules"]
+    [failing] = [rule["onExitCodes"] for rule in policy if rule["action"] == "FailJob"]
+    told = re.findall(r"\| Failed, `PodFailurePolicy` \| (\d) \|", README)
+    verdicts = {code for code in succession.EXITS.values() if code}
+    assert {*map(int, told)} == {*failing["values"]} == verdicts | {1}
+    assert failing["containerName"] == "retrain"

@@ -14,6 +14,7 @@ from tests.deploy.manifests import (
     APPLIED,
     KUBERNETES,
     NEEDS,
+    OLDEST,
     OVERLAYS,
     VERSION,
     Object,
@@ -46,11 +47,13 @@ OF_KSERVE = {"InferenceService", "ServingRuntime"}  # held against its own in te
 CHECKOV = KUBERNETES / "checkov.yaml"
 
 
-def validated(rendered: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def validated(
+    rendered: str, folder: Path, version: str = VERSION
+) -> subprocess.CompletedProcess[str]:
     """What ``kubernetes-validate`` says of the core kinds of manifests."""
     core = [one for one in yaml.safe_load_all(rendered) if one["kind"] in CORE]
     (folder / "core.yaml").write_text(yaml.safe_dump_all(core), "utf-8")
-    command = [tool("kubernetes-validate"), "--strict", "-k", VERSION, str(folder / "core.yaml")]
+    command = [tool("kubernetes-validate"), "--strict", "-k", version, str(folder / "core.yaml")]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -60,6 +63,12 @@ def test_it_is_strictly_valid(name: str, tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout
     core = [one for one in applied(name) if one["kind"] in CORE]
     assert run.stdout.count(f"against version {VERSION}") == len(core) > 0
+
+
+@pytest.mark.parametrize("name", ["operators", "kserve"])  # which hold all there is
+def test_it_is_valid_for_the_oldest_version_too(name: str, tmp_path: Path) -> None:
+    assert validated(text(name), tmp_path, OLDEST).returncode == 0
+    assert f"for Kubernetes {OLDEST} and later" in (KUBERNETES / "README.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("component", NEEDS)
