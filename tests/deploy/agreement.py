@@ -7,6 +7,7 @@ from functools import cache
 from io import StringIO
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 from model import Classifier, locate
 from model import __main__ as model_commands
@@ -20,6 +21,7 @@ from tests.deploy.manifests import Object, bytes_of, called, containers, serves,
 from tests.helpers import ROOT
 from tests.project.test_openapi import EVERYTHING
 from training import __main__ as training_commands
+from training.fetch import MIRRORS
 
 # Whoever applies the manifests makes these, as the README says; values of the kind that is in them.
 SECRETS = {
@@ -410,6 +412,11 @@ def openness(found: Sequence[Object]) -> Faults:
         variables = {each["name"] for one in containers(pod) for each in one.get("env", [])}
         if "DIGITS_FEEDBACK_URL" in variables and not {53, 5432} <= open_to:
             yield f"{owner}: may not ask the database"
+        fetches = any(one.get("args", [])[:1] == ["data"] for one in containers(pod))
+        if fetches and not {
+            urlsplit(mirror).scheme for mirror in (*MIRRORS.mnist, *MIRRORS.qmnist)
+        } <= {scheme for scheme, port in {"http": 80, "https": 443}.items() if port in open_to}:
+            yield f"{owner}: may not ask the mirrors"
 
 
 def names(found: Sequence[Object]) -> Faults:

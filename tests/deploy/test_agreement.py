@@ -241,6 +241,9 @@ MUTATIONS = {
     "openness: no database": Mutation(
         "NetworkPolicy", "spec.egress.0.ports.2.port", 3306, "may not ask", "digits-feedback"
     ),
+    "openness: no mirrors": Mutation(
+        "NetworkPolicy", "spec.egress.0.ports.2.port", 80, "may not ask the mirrors", RETRAIN
+    ),
     "names: a namespace": Mutation("Service", "metadata.namespace", "digits", "of a namespace"),
     "names: of the InferenceService": Mutation(
         "InferenceService", "metadata.name", "mnist", "not called so", applied="kserve"
