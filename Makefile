@@ -43,7 +43,7 @@ screenshots: .venv/test.stamp .venv/browser.stamp ## pictures of the page in bui
 test-feedback: .venv/test.stamp ## what is kept, in SQLite and PostgreSQL; needs its server's programs
 	$(BIN)/python -m pytest tests/feedback
 
-test-deploy: .venv/test.stamp ## rules and dashboard, in a Prometheus that watches the service; needs prometheus and, once, npm to fetch Grafana's types
+test-deploy: .venv/test.stamp .venv/deploy/stamp ## rules and dashboard, in a Prometheus that watches the service; every manifest; needs prometheus and, once, npm to fetch types
 	$(BIN)/python -m pytest tests/deploy
 
 test-clients: .venv/clients/stamp ## tritonclient, kserve and Schemathesis against the running service
@@ -90,13 +90,14 @@ bench-engine: .venv/test.stamp .venv/bench.stamp ## the engine beside ONNX Runti
 bench-training: .venv/test.stamp .venv/bench.stamp ## training beside PyTorch; writes build/bench/training.json
 	$(BIN)/python -m tests.bench.training
 
-# Clients of other servers have an environment of their own, as their users do.
-.venv/clients/stamp: requirements/clients.txt | .venv/test.stamp
-	$(BIN)/python -m venv .venv/clients
-	.venv/clients/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+# Environments beside that of the service: clients of other servers, kubectl and what looks at
+# manifests, a profiler. The service runs without any of it.
+.venv/%/stamp: requirements/%.txt | .venv/test.stamp
+	$(BIN)/python -m venv .venv/$*
+	.venv/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-# Dask has an environment of its own: one run by itself, and retraining, do without it.
+# Sweeps are tested as everything else is, with Dask besides.
 .venv/sweep/stamp: requirements/test.txt requirements/sweep.txt | .venv/test.stamp
 	$(BIN)/python -m venv .venv/sweep
 	.venv/sweep/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
@@ -105,12 +106,6 @@ bench-training: .venv/test.stamp .venv/bench.stamp ## training beside PyTorch; w
 
 profile: .venv/test.stamp .venv/profile/stamp ## where a request's time goes, needs wrk; writes build/profile
 	$(BIN)/python -m tests.bench.profiling
-
-# A profiler has an environment of its own: the service runs without it.
-.venv/profile/stamp: requirements/profile.txt | .venv/test.stamp
-	$(BIN)/python -m venv .venv/profile
-	.venv/profile/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	@touch $@
 
 # PyTorch has an environment of its own: nothing else here needs it.
 .venv/bench.stamp: requirements/bench.txt | .venv/test.stamp
@@ -126,6 +121,7 @@ lock: ## choose newer versions for requirements/*.txt
 	$(UV) --extra test pyproject.toml -o requirements/test.txt
 	$(UV) --extra browser pyproject.toml -o requirements/browser.txt
 	$(UV) --extra clients pyproject.toml -o requirements/clients.txt
+	$(UV) --group deploy -o requirements/deploy.txt
 	$(UV) --group image -o requirements/image.txt
 	$(UV) --group profile -o requirements/profile.txt
 	for peer in $(PEERS); do $(UV) --group $$peer -o requirements/peers/$$peer.txt || exit; done

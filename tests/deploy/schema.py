@@ -1,4 +1,8 @@
-"""Grafana's own types of a dashboard, which the TypeScript compiler holds one against."""
+"""Types of others, which the TypeScript compiler holds our files against.
+
+Grafana's own of a dashboard; those that are generated from the Go sources of the Prometheus
+Operator and of the Gateway API, of their kinds.
+"""
 
 import base64
 import hashlib
@@ -7,16 +11,28 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.helpers import ROOT, missing
 
-FOLDER = ROOT / "build" / "grafana"
+FOLDER = ROOT / "build" / "types"
 PACKAGES = {
     "@grafana/schema@13.2.3": (
         "rk8FEO7yuFfRTK/JD39747SZFQ+iCTQbpm6Mh2OjnqGx/g/uQQFx56t64eCLXWEyoR68ru4cigcGKrXk+ozrLg=="
+    ),
+    "@kubernetes-models/apimachinery@3.0.2": (
+        "6Vbzr/tinxPBGGdfYjXiV9WPj8PEhyiqGJiWhXrsihK7h6glPj4HKUxZ0YwYXH/5uucm/NVef/xY3vZ4Crj1Fg=="
+    ),
+    "@kubernetes-models/base@6.0.1": (
+        "pXKCFeSoL6RsMxoPDwaJ5JtijVjeuNCacgtYS9dImF7qFdzdc9lcQbem6y6Ug7/K6/bFOWdTu3qIX88IK81o0A=="
+    ),
+    "@kubernetes-models/gateway-api@2.0.0": (
+        "e7SY7EkCGRHy5wHkaGhP32v7V1L+gBalfoqZDFDWn5k9Q7+IW6uz9jNWgOZ9R/Hv5NWyAFYaA01ET2qsysVt5A=="
+    ),
+    "@kubernetes-models/prometheus-operator@6.0.0": (
+        "ySNW4T6U6Vn86bmcJ/emmAYJ/UrzpNvzxWexWJSALwgiO4FqCgL6WoqFsOReSiMhw/LlF+MljQvoiwD3RnaGmg=="
     ),
     "typescript@5.9.3": (
         "jl1vZzPDinLr9eUt3J/t7V6FgNEw9QjvBPdysz9KfQDD41fQrC2Y4vKQdiaUpFT4bXlb1RHhLpp8wtm6M5TgSw=="
@@ -34,12 +50,32 @@ type OfJson<T> = T extends string ? (string extends T ? T : `${T}`)
 OF_PROMETHEUS = ("expr", "step", "titleFormat", "textFormat")
 
 
+# The kinds of operators, and the modules that have their types.
+OF_OPERATORS = {
+    "HTTPRoute": "gateway-api/gateway.networking.k8s.io/v1",
+    "PrometheusRule": "prometheus-operator/monitoring.coreos.com/v1",
+    "ServiceMonitor": "prometheus-operator/monitoring.coreos.com/v1",
+}
+
+
 def faults(dashboard: Mapping[str, Any]) -> list[str]:
-    """What is not as the types say, one line each."""
+    """What of a dashboard is not as the types say, one line each."""
+    return _compiled([OF_JSON, *_program(dashboard)])
+
+
+def faults_of(found: Mapping[str, Any]) -> list[str]:
+    """The same of an object of a cluster, of one of ``OF_OPERATORS``."""
+    kind = found["kind"]
+    module = f"@kubernetes-models/{OF_OPERATORS[kind]}/{kind}"
+    return _compiled([f"export const found: import('{module}').I{kind} = {json.dumps(found)};"])
+
+
+def _compiled(lines: Sequence[str]) -> list[str]:
+    """What the compiler says of a program."""
     _provide()
     with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
-        program = Path(folder) / "dashboard.ts"
-        program.write_text("\n".join([OF_JSON, *_program(dashboard)]), "utf-8")
+        program = Path(folder) / "program.ts"
+        program.write_text("\n".join(lines), "utf-8")
         compiler = FOLDER / "node_modules/typescript/lib/tsc.js"
         run = subprocess.run(
             ["node", str(compiler), *OPTIONS, str(program)],
@@ -80,9 +116,9 @@ def _constant(name: str, kind: str, place: str, exported: str, value: object) ->
 
 
 def _provide() -> None:
-    """Both packages, fetched from the npm registry once and checked every time."""
+    """All packages, fetched from the npm registry once and checked every time."""
     if shutil.which("npm") is None or shutil.which("node") is None:
-        missing("npm is needed to fetch Grafana's types: install it (Debian: npm)")
+        missing("npm is needed to fetch types of others: install it (Debian: npm)")
     FOLDER.mkdir(parents=True, exist_ok=True)
     for package, digest in PACKAGES.items():
         name, _, version = package.rpartition("@")
