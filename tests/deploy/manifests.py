@@ -52,6 +52,21 @@ def tool(name: str) -> str:
     return str(program)
 
 
+def checkov(file: Path, framework: str, *options: str) -> list[str]:
+    """The checks of a file that fail, with the objects; offline."""
+    command = [
+        tool("checkov"),
+        *("--file", str(file), "--framework", framework),
+        *("--output", "json", "--quiet", "--skip-download", *options),
+    ]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    report = yaml.safe_load(run.stdout)
+    assert report["summary"]["passed"] > 0, run.stderr
+    failed = report["results"]["failed_checks"]
+    assert bool(run.returncode) == bool(failed)
+    return [f"{one['check_id']} {one['resource']}" for one in failed]
+
+
 @cache
 def text(name: str) -> str:
     """The manifests of one of ``APPLIED``, as they would be sent to a cluster."""
