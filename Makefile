@@ -14,7 +14,7 @@ UV := .venv/uv/bin/uv pip compile --upgrade --universal --python-version 3.11 \
 PEERS := $(basename $(notdir $(wildcard requirements/peers/*.txt)))
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-browser test-feedback test-deploy test-clients test-recipes screenshots check data train reproduce bench \
+.PHONY: help serve test test-browser test-feedback test-hostile test-deploy test-clients test-recipes screenshots check data train reproduce bench \
 	bench-service bench-normalizer bench-engine bench-training profile lock clean
 
 help: ## show this list
@@ -40,6 +40,9 @@ screenshots: .venv/test.stamp .venv/browser.stamp ## pictures of the page in bui
 
 test-feedback: .venv/test.stamp ## what is kept, in SQLite and PostgreSQL; needs its server's programs
 	$(BIN)/python -m pytest tests/feedback
+
+test-hostile: .venv/test.stamp ## everything hostile, sent to the running service, and what it costs (2 min); HOSTILE=full for all of it
+	HOSTILE=$(HOSTILE) $(BIN)/python -m pytest tests/hostile
 
 test-deploy: .venv/test.stamp ## rules and dashboard, in a Prometheus that watches the service; needs prometheus and, once, npm to fetch Grafana's types
 	$(BIN)/python -m pytest tests/deploy
