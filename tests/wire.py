@@ -44,10 +44,23 @@ def rest(connection: socket.socket) -> bytes:
     return said
 
 
-def post(*headers: str, body: bytes = b"", path: str = "/predict", kind: str = "json") -> bytes:
-    """A request whose framing is up to the headers and the body. kind: of application."""
-    lines = [f"POST {path} HTTP/1.1", "Host: digits", f"Content-Type: application/{kind}"]
+def post(
+    *headers: str,
+    body: bytes = b"",
+    content_type: str = "application/json",
+    path: str = "/predict",
+) -> bytes:
+    """A request whose framing is up to the headers and the body."""
+    lines = [f"POST {path} HTTP/1.1", "Host: digits", f"Content-Type: {content_type}"]
     return "\r\n".join([*lines, *headers, "", ""]).encode() + body
+
+
+def whole(
+    body: bytes, *headers: str, content_type: str = "application/json", path: str = "/predict"
+) -> bytes:
+    """A request with its right length."""
+    length = f"Content-Length: {len(body)}"
+    return post(length, *headers, body=body, content_type=content_type, path=path)
 
 
 def get(path: str, *headers: str) -> bytes:
