@@ -3,7 +3,6 @@
 HOSTILE=full sends as many of every kind as are else sent of all.
 """
 
-import os
 import time
 from collections import Counter
 
@@ -11,12 +10,13 @@ import pytest
 
 from tests.hostile.assault import ATTEMPTS
 from tests.hostile.costs import resident
+from tests.hostile.extent import FULL
 from tests.hostile.mutations import SOUND, accident
 from tests.server import Server
 from tests.wire import answers, raw
 
 MUTATIONS = 5_000
-OF_A_KIND = MUTATIONS if os.environ.get("HOSTILE") == "full" else -(-MUTATIONS // len(SOUND))
+OF_A_KIND = MUTATIONS if FULL else -(-MUTATIONS // len(SOUND))
 TOGETHER = 20  # on one connection, one behind the other
 
 MOST_SECONDS = 1.0
