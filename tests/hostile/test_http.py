@@ -11,6 +11,7 @@ from tests.service.cases_http import CHUNKED, HTTP_CASES, HttpCase
 from tests.wire import answers, connect, get, post, raw, rest
 
 SMUGGLED = get("/smuggled")
+REQUEST = b'"request_id"'  # in each line of the log that is of one
 
 
 @table("case", HTTP_CASES)
@@ -21,6 +22,19 @@ def test_nothing_behind_an_ambiguous_request_is_read_as_another(
     said = withstand(server, hostile, behind=SMUGGLED)
     assert [answer.status for answer in said[1:]] == ([] if case.closes else [404])
     assert said[0].headers["Connection"] == ("close" if case.closes else "keep-alive")
+
+
+OTHER_PROTOCOL = {
+    name: case for name, case in HTTP_CASES.items() if "upgrade" in name or "CONNECT" in name
+}
+
+
+@table("case", OTHER_PROTOCOL)
+def test_a_wish_for_another_protocol_is_one_request(server: Server, case: HttpCase) -> None:
+    """Its head is read a second time, without the wish, and answered and counted once."""
+    before = server.log.read_bytes().count(REQUEST)
+    assert len(answers(raw(server.port, case.sent))) == 1
+    assert server.log.read_bytes().count(REQUEST) == before + 1
 
 
 @table(
