@@ -43,6 +43,9 @@ screenshots: .venv/test.stamp .venv/browser.stamp ## pictures of the page in bui
 test-feedback: .venv/test.stamp ## what is kept, in SQLite and PostgreSQL; needs its server's programs
 	$(BIN)/python -m pytest tests/feedback
 
+test-hostile: .venv/test.stamp ## everything hostile, sent to the running service, and what it costs (2 min); HOSTILE=full for all of it
+	HOSTILE=$(HOSTILE) $(BIN)/python -m pytest tests/hostile
+
 test-deploy: .venv/test.stamp .venv/deploy/stamp ## rules and dashboard, in a Prometheus that watches the service; every manifest; needs prometheus and, once, npm to fetch types
 	$(BIN)/python -m pytest tests/deploy
 

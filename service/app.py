@@ -64,6 +64,7 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     health = Health(models)
     app.extensions |= {"health": health, "models": models, "metrics": metrics, "drift": drift}
     app.extensions |= {"chores": chores, "captures": captures, "spans": spans}
+    app.url_map.merge_slashes = False  # a redirection would repeat what the client has sent
     app.url_map.converters["segment"] = v1.Segment
     _hold(app, exchange)
     views = {route: _predicting(inference, reader) for route, reader in readers.items()}

@@ -8,9 +8,11 @@ a slow client costs a buffer and never a thread. What takes long goes to a threa
 
 import asyncio
 import io
+import re
 import socket
 import struct
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, cast
@@ -22,6 +24,13 @@ from service.server import Server
 
 MAX_HEAD_BYTES = 32_768  # request line and header fields together
 MAX_TARGET_BYTES = 8_190  # of the request line, as common servers have it
+
+# One host, with or without a port (RFC 3986, section 3.2.2, without the comma that joins two).
+HOST = re.compile(r"([A-Za-z0-9._~!$&'()*+;=%-]*|\[[A-Za-z0-9._~:%-]+\])(:[0-9]*)?")
+
+# How many bytes a byte of the body may take to be framed in chunks, beside MAX_HEAD_BYTES for
+# their extensions and trailers (RFC 9112, section 7.1.1): in a chunk of its own it takes five.
+FRAMING = 16
 
 # How much of what a client has sent is parsed at a time: hundreds of requests fit into a packet.
 PIECE_BYTES = 4_096
@@ -50,6 +59,7 @@ class Incoming:
     body_bytes: int = 0
     head_bytes: int = 0
     head_complete: bool = False
+    framed_bytes: int = 0  # what has come behind the head
 
 
 class Connection(asyncio.Protocol):
@@ -136,12 +146,19 @@ class Connection(asyncio.Protocol):
     def _parse_piece(self) -> None:
         """Feed the parser, which calls the ``on_`` methods below."""
         piece, self._unparsed = self._unparsed[:PIECE_BYTES], self._unparsed[PIECE_BYTES:]
-        if not self._incoming.head_complete:
+        if self._incoming.head_complete:
+            self._incoming.framed_bytes += len(piece)
+        else:
             self._incoming.head_bytes += len(piece)
         self._feed(piece)
-        if not self._incoming.head_complete and self._incoming.head_bytes > MAX_HEAD_BYTES:
+        incoming = self._incoming  # of the next request, where the piece has ended one
+        if not incoming.head_complete and incoming.head_bytes > MAX_HEAD_BYTES:
             self._refuse(
                 errors.HeaderTooLarge("headers", f"send headers of at most {MAX_HEAD_BYTES} bytes")
+            )
+        elif incoming.framed_bytes > MAX_HEAD_BYTES + (1 + FRAMING) * incoming.body_bytes:
+            self._refuse(
+                errors.BodyTooLarge("body", "most of the body is no content; send larger chunks")
             )
         if self._lingering:
             self._unparsed = NOTHING
@@ -160,6 +177,8 @@ class Connection(asyncio.Protocol):
         Java's HttpClient, for one, asks for HTTP/2 on every first request, and
         llhttp takes the body of such a request for the other protocol.
         """
+        if self._lingering:  # it was refused for another reason
+            return
         old, method = self._incoming, self._parser.get_method()
         if method == b"CONNECT":
             self._finish(keep_alive=False)
@@ -183,8 +202,11 @@ class Connection(asyncio.Protocol):
         self._incoming.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header field. Names with an underscore could pose as others and are dropped."""
-        if b"_" not in name:
+        """One header field. Names with an underscore could pose as others and are dropped.
+
+        So are trailers: who has judged the head has not seen them (RFC 9110, section 6.5.1).
+        """
+        if b"_" not in name and not self._incoming.head_complete:
             key, fields = wsgi.key(name), self._incoming.fields
             text = value.decode("latin-1")
             fields[key] = f"{fields[key]},{text}" if key in fields else text
@@ -193,7 +215,9 @@ class Connection(asyncio.Protocol):
         """The head is there: say at once when the rest is not wanted."""
         self._incoming.head_complete = True
         fields = self._incoming.fields
-        if len(self._incoming.target) > MAX_TARGET_BYTES:
+        if not _is_plain(self._parser.get_http_version(), fields):
+            self._refuse(_malformed())
+        elif len(self._incoming.target) > MAX_TARGET_BYTES:
             self._refuse(
                 errors.TargetTooLong("path", f"send a path of at most {MAX_TARGET_BYTES} bytes")
             )
@@ -238,7 +262,7 @@ class Connection(asyncio.Protocol):
     def _framing_error(self) -> errors.RequestError:
         if self._incoming.head_complete:
             return errors.IncompleteBody("body", "the body's chunks are malformed; correct them")
-        return errors.MalformedRequest("request", "this is not HTTP/1.1; send a sound request")
+        return _malformed()
 
     def _answer(self, request: "Request") -> None:
         server = self._server
@@ -340,6 +364,23 @@ class Connection(asyncio.Protocol):
 def _refused(environ: wsgi.Environ, error: errors.RequestError) -> wsgi.Environ:
     """The request for which the application finds an error instead of a body."""
     return environ | {wsgi.REFUSAL: error, "wsgi.input": io.BytesIO()}
+
+
+def _is_plain(version: str, fields: Mapping[str, str]) -> bool:
+    """Whether a parsed head says one thing only: llhttp takes what RFC 9112 does not.
+
+    By section 3.2 HTTP/1.1 has one host, and by section 6.1 HTTP/1.0 has no chunks; another
+    coding than chunked would be taken for the body itself.
+    """
+    coding = fields.get("HTTP_TRANSFER_ENCODING")
+    if version == "1.1":
+        has_host = HOST.fullmatch(fields.get("HTTP_HOST", ",")) is not None
+        return has_host and (coding is None or coding.lower() == "chunked")
+    return version == "1.0" and coding is None
+
+
+def _malformed() -> errors.MalformedRequest:
+    return errors.MalformedRequest("request", "this is not HTTP/1.1; send a sound request")
 
 
 def _overloaded() -> errors.Overloaded:

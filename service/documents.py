@@ -19,6 +19,12 @@ JSON_TYPES: dict[type, str] = {
 }
 
 
+# A larger body is looked at first: as objects and texts, eight megabytes are half a gigabyte.
+# Of what is meant seriously, each object and each text holds an image.
+LARGE_BYTES = 8_192
+BYTES_A_MARK = 8  # at least so many for every brace that opens and every quote
+
+
 def parse_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
     """A JSON value in which no key stands twice.
 
@@ -27,14 +33,21 @@ def parse_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
     NaN: what it refuses, and whatever has more than one key, is read again
     with care. Raises JSONError.
     """
+    quotes = body.count(b'"')
+    if len(body) > LARGE_BYTES and BYTES_A_MARK * (quotes + body.count(b"{")) > len(body):
+        raise errors.WrongType(
+            "body", "the body is mostly objects and texts; send images, or fewer at a time"
+        )
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
         document = _parse_carefully(body)
         _check_characters(document, body)
         return document
-    holds_one_key = body.count(b'"') <= 2  # noqa: PLR2004 - a string has two quotes
-    return document if holds_one_key else _parse_carefully(body)
+    if quotes <= 2:  # noqa: PLR2004 - a string has two quotes: there is one key
+        return document
+    del document  # before it is there a second time
+    return _parse_carefully(body)
 
 
 def parse_object(body: bytes, expected: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
@@ -9,6 +10,8 @@ from service import errors
 from service.documents import printable
 
 EXPECTED = "send a whole form, whose Content-Type names its boundary"
+
+MAX_HEAD_BYTES = 2_048  # of a part; they are read line by line in Python, for all of its words
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,15 @@ class Part:
     content: bytes
 
 
+class Decoder(MultipartDecoder):
+    """Werkzeug's, which has a limit for everything but the heads of parts."""
+
+    def _parse_headers(self, data: bytes | bytearray) -> Headers:
+        if len(data) > MAX_HEAD_BYTES:
+            raise ValueError("the head of a part is too large")
+        return super()._parse_headers(data)
+
+
 def parts(body: bytes, boundary: str | None, name: str, most: int) -> list[Part]:
     """The parts of a form that is to have parts called ``name`` only, at most ``most``.
 
@@ -26,7 +38,7 @@ def parts(body: bytes, boundary: str | None, name: str, most: int) -> list[Part]
     """
     if not boundary:
         raise errors.InvalidMultipart("Content-Type", f"there is no boundary; {EXPECTED}")
-    decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), max_parts=most)
+    decoder = Decoder(boundary.encode("latin-1", "replace"), max_parts=most)
     found: list[Part] = []
     pieces: list[bytes] = []
     content_type = ""

@@ -23,11 +23,20 @@ HOP_BY_HOP = frozenset({"HTTP_CONNECTION", "HTTP_EXPECT", "HTTP_TRANSFER_ENCODIN
 WITHOUT_PREFIX = frozenset({"CONTENT_TYPE", "CONTENT_LENGTH"})
 
 
-@lru_cache(maxsize=256)  # clients send the same few over and over
+MAX_KNOWN_BYTES = 64  # of a name that is remembered: nobody is to fill the memory with theirs
+
+
 def key(name: bytes) -> str:
     """Under which key an environment has the header field ``name``."""
+    return _known_key(name) if len(name) <= MAX_KNOWN_BYTES else _key(name)
+
+
+def _key(name: bytes) -> str:
     known = name.decode("latin-1").upper().replace("-", "_")
     return known if known in WITHOUT_PREFIX else f"HTTP_{known}"
+
+
+_known_key = lru_cache(maxsize=256)(_key)  # clients send the same few over and over
 
 
 def surroundings(client: Address, server: Address) -> Environ:

@@ -10,10 +10,13 @@ import pytest
 
 from service.pixels import PIXELS
 from tests.client import Client
+from tests.helpers import table
 from tests.server import Server, wait_for
 from tests.service.cases import BAD_REQUESTS, JSON, MAX_BODY_BYTES, BadRequest
+from tests.service.cases_http import HTTP_CASES, HttpCase
 from tests.service.cases_v1 import V1_CASES
 from tests.service.cases_v2 import V2_CASES
+from tests.wire import post, raw, refusal, rest
 
 ONE = [255 if index % 28 in {13, 14} and 4 <= index // 28 < 24 else 0 for index in range(PIXELS)]
 
@@ -23,30 +26,6 @@ def assert_still_serving(server: Server) -> None:
         assert client.get("/readyz").status == 200
         (prediction,) = client.predict_json({"pixels": ONE}).json["predictions"]
         assert (prediction["digit"], prediction["accepted"]) == (1, True)
-
-
-def raw(server: Server, request: bytes) -> bytes:
-    """Send bytes as they are and read until the server has said all."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
-        connection.sendall(request)
-        connection.shutdown(socket.SHUT_WR)
-        return rest(connection)
-
-
-def rest(connection: socket.socket) -> bytes:
-    """All that the server still says on a connection."""
-    return b"".join(iter(lambda: connection.recv(65536), b""))
-
-
-def post(*headers: str, body: bytes = b"") -> bytes:
-    lines = ["POST /predict HTTP/1.1", "Host: digits", "Content-Type: application/json", *headers]
-    return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-def refusal(answer: bytes) -> tuple[int, str]:
-    """Status and code of a raw answer."""
-    head, _, body = answer.partition(b"\r\n\r\n")
-    return int(head.split()[1]), json.loads(body)["code"]
 
 
 @pytest.mark.parametrize("case", BAD_REQUESTS, ids=lambda case: case.name)
@@ -91,24 +70,11 @@ def test_a_chunked_body_at_the_limit_is_read_whole(server: Server) -> None:
     assert (answer.status, answer.json["predictions"][0]["digit"]) == (200, 1)
 
 
-def test_a_body_over_the_limit_is_refused_before_it_is_sent(server: Server) -> None:
-    announced = post(f"Content-Length: {10**12}", "Connection: close")
-    assert refusal(raw(server, announced)) == (413, "body_too_large")
-    assert_still_serving(server)
-
-
 def test_a_body_that_breaks_off_is_refused(server: Server) -> None:
-    assert refusal(raw(server, post("Content-Length: 100", body=b'{"pixels"'))) == (
+    assert refusal(raw(server.port, post("Content-Length: 100", body=b'{"pixels"'))) == (
         400,
         "incomplete_body",
     )
-    assert_still_serving(server)
-
-
-@pytest.mark.parametrize("chunk", [b"zz\r\n0123\r\n", b"-5\r\n0123\r\n", b"ffffffffffffffffff\r\n"])
-def test_malformed_chunks_are_the_clients_fault(server: Server, chunk: bytes) -> None:
-    answer = raw(server, post("Transfer-Encoding: chunked", body=chunk))
-    assert refusal(answer) == (400, "incomplete_body")
     assert_still_serving(server)
 
 
@@ -174,29 +140,7 @@ def test_a_connection_survives_a_refusal(server: Server) -> None:
         assert client._connection.sock.getsockname() == local
 
 
-@pytest.mark.parametrize(
-    ("request_bytes", "status", "code"),
-    [
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, "malformed_request"),
-        (b"GET /livez HTTP/9.9\r\nHost: x\r\n\r\n", 400, "malformed_request"),
-        (b"GET /livez HTTP/1.1\r\nHost : x\r\n\r\n", 400, "malformed_request"),
-        (b"BREW /livez HTTP/1.1\r\nHost: x\r\n\r\n", 400, "malformed_request"),
-        (post("Content-Length: 3", "Content-Length: 4", body=b"{}  "), 400, "malformed_request"),
-        (post("Content-Length: -1"), 400, "malformed_request"),
-        (post("Content-Length: +4", body=b"{}  "), 400, "malformed_request"),
-        (
-            post("Content-Length: 2", "Transfer-Encoding: chunked", body=b"0\r\n\r\n"),
-            400,
-            "malformed_request",
-        ),
-        (b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", 404, "not_found"),
-        (b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414, "target_too_long"),
-        (b"GET /livez HTTP/1.1\r\nX: " + b"a" * 40_000, 431, "header_too_large"),
-    ],
-    ids=lambda value: repr(value[:24]) if isinstance(value, bytes) else None,
-)
-def test_what_is_not_http_is_refused_in_http(
-    server: Server, request_bytes: bytes, status: int, code: str
-) -> None:
-    assert refusal(raw(server, request_bytes)) == (status, code)
+@table("case", HTTP_CASES)
+def test_what_is_hardly_http_is_answered_in_http(server: Server, case: HttpCase) -> None:
+    assert refusal(raw(server.port, case.sent)) == case.answer
     assert_still_serving(server)

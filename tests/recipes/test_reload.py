@@ -2,58 +2,19 @@
 
 import shutil
 import signal
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from model.store import RELEASES, Store
 from tests.e2e.counted import samples
+from tests.e2e.versions import all_serve, asked, told
 from tests.server import Server, running, wait_for
 from tests.service.cases import GOOD, pixels_json
 
-RATE = 50  # requests a second
 MOVES = 10
 NOTICED_SECONDS = 2
-
-
-def told(server: Server) -> int:
-    """The version that one of the workers serves; each connection may go to another."""
-    with server.client() as client:
-        version: int = client.get("/models").json["models"][0]["version"]
-    return version
-
-
-def all_serve(server: Server, version: int) -> bool:
-    return {told(server) for _ in range(8)} == {version}
-
-
-@contextmanager
-def asked(server: Server, seen: "Counter[tuple[int, int]]") -> Iterator[None]:
-    """Predictions at a steady pace meanwhile: status and version of each answer are counted."""
-    stop = threading.Event()
-
-    def ask() -> None:
-        while not stop.wait(2 / RATE):  # by two of these
-            with server.client() as client:
-                answer = client.predict_json({"pixels": GOOD})
-                ready = client.get("/readyz").status
-            version = answer.json["model"]["version"] if answer.status == 200 else 0
-            seen[answer.status, version] += 1
-            seen[ready, -1] += 1
-
-    threads = [threading.Thread(target=ask) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
 
 
 def test_promotions_and_rollbacks_fail_nobody(tmp_path: Path) -> None:

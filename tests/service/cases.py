@@ -156,6 +156,13 @@ BAD_REQUESTS = [
     BadRequest("5000 digits", 400, "invalid_json", "body", one_pixel("9" * 5000)),
     BadRequest("duplicate key", 400, "duplicate_key", "pixels", b'{"pixels": [1], "pixels": [2]}'),
     BadRequest("10 000 deep", 400, "nested_too_deeply", "body", b"[" * 10_000 + b"]" * 10_000),
+    BadRequest(
+        "thousands of objects",
+        422,
+        "wrong_type",
+        "body",
+        b'{"pixels": [' + b'{"":0},' * 2_000 + b"0]}",
+    ),
     BadRequest("a list", 422, "wrong_type", "body", b"[1, 2]"),
     BadRequest("null", 422, "wrong_type", "body", b"null"),
     BadRequest("an empty object", 422, "missing_field", "pixels", b"{}"),
@@ -365,6 +372,7 @@ BAD_REQUESTS = [
         for name, status, code, field, body in (
             ("that is none", 400, "invalid_multipart", "body", b"I am a text."),
             ("that breaks off", 400, "invalid_multipart", "body", form(NOISE_PNG)[:-20]),
+            ("of a large head", 400, "invalid_multipart", "body", form(b"7", name="a" * 2_000)),
             ("without parts", 422, "empty_batch", "image", b"--ab--\r\n"),
             ("with another field", 422, "unknown_field", "digit", form(b"7", name="digit")),
             ("of too many parts", 413, "batch_too_large", "image", form(*[NOISE_PNG] * 5)),

@@ -135,7 +135,7 @@ def test_whose_clients_leave_are_no_longer_in_flight_when_they_are_done() -> Non
     with listening() as listener, serving(listener, application) as server:
         for number in range(1, MAX_IN_FLIGHT + 1):
             with socket.create_connection(listener.getsockname()) as leaving:
-                leaving.sendall(b"POST /explain HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}")
+                leaving.sendall(b"POST /explain HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
                 wait_for("it is in a thread", partial(is_busy_with, server, number))
         application.gate.set()
         wait_for("all are done", partial(is_busy_with, server, 0))
@@ -213,10 +213,10 @@ def test_what_has_come_by_the_time_the_loop_reads_is_answered_together() -> None
         clients = [stack.enter_context(connect()) for _ in range(count)]
         wait_for("all are let in", lambda: len(server.connections) == count)
         holder = stack.enter_context(connect())
-        holder.sendall(b"GET /holder HTTP/1.1\r\n\r\n")
+        holder.sendall(b"GET /holder HTTP/1.1\r\nHost: x\r\n\r\n")
         assert application.is_asked.wait(20)
         for number, client in enumerate(clients):
-            client.sendall(b"GET /together/%03d HTTP/1.1\r\n\r\n" % number)
+            client.sendall(b"GET /together/%03d HTTP/1.1\r\nHost: x\r\n\r\n" % number)
         application.gate.set()
         bodies = [read_answer(client) for client in clients]
     assert bodies == [b"%03d" % number for number in range(count)]
@@ -232,7 +232,7 @@ def test_requests_of_one_client_keep_their_order_whoever_answers_them() -> None:
         serving(listener, application),
         socket.create_connection(listener.getsockname(), timeout=20) as client,
     ):
-        client.sendall((b"GET /together/%03d HTTP/1.1\r\n\r\n" + SMALL) % (1, 2) * 3)
+        client.sendall((b"GET /together/%03d HTTP/1.1\r\nHost: x\r\n\r\n" + SMALL) % (1, 2) * 3)
         client.shutdown(socket.SHUT_WR)
         said = b"".join(iter(lambda: client.recv(65_536), b""))
     assert said.count(b"200 OK") == 6
@@ -255,10 +255,10 @@ def test_nobody_is_left_to_wait_for_an_answer_that_will_not_come() -> None:
     with listening() as listener, serving(listener, application), ExitStack() as stack:
         connect = partial(socket.create_connection, listener.getsockname(), timeout=20)
         unlucky, other = stack.enter_context(connect()), stack.enter_context(connect())
-        unlucky.sendall(b"GET /bad HTTP/1.1\r\n\r\n")
+        unlucky.sendall(b"GET /bad HTTP/1.1\r\nHost: x\r\n\r\n")
         with suppress(ConnectionResetError):
             assert unlucky.recv(100) == b""
-        other.sendall(b"GET /001 HTTP/1.1\r\n\r\n")
+        other.sendall(b"GET /001 HTTP/1.1\r\nHost: x\r\n\r\n")
         assert read_answer(other) == b"001"
 
 
@@ -268,7 +268,7 @@ def test_a_client_that_has_left_is_answered_by_nobody() -> None:
         with Client(listener.getsockname()[1]) as holder:
             with socket.create_connection(listener.getsockname()) as leaving:
                 wait_for("it is let in", lambda: len(server.connections) == 1)
-                leaving.sendall(b"GET /together/000 HTTP/1.1\r\n\r\n" * 9)
+                leaving.sendall(b"GET /together/000 HTTP/1.1\r\nHost: x\r\n\r\n" * 9)
             application.gate.set()
             assert holder.get("/anything").status == 200
             wait_for("it is let go", lambda: len(server.connections) == 1)
