@@ -7,15 +7,19 @@ WORKERS ?= $(or $(DIGITS_WORKERS),2)
 RECIPE ?= mlp
 STORE ?= build/store
 SEEDS ?= 5
+COMPOSE ?= docker compose
+SCALE ?= 1
 
 BIN := .venv/bin
 UV := .venv/uv/bin/uv pip compile --upgrade --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate --quiet
+STACK := $(COMPOSE) -f deploy/compose.yaml $(if $(TLS),-f deploy/compose.tls.yaml) \
+	$(if $(KEYS),-f deploy/compose.keys.yaml)
 PEERS := $(basename $(notdir $(wildcard requirements/peers/*.txt)))
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test test-browser test-feedback test-deploy test-clients test-recipes screenshots check data train reproduce bench \
-	bench-service bench-normalizer bench-engine bench-training profile lock clean
+	bench-service bench-normalizer bench-engine bench-training profile lock clean up down
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -41,7 +45,7 @@ screenshots: .venv/test.stamp .venv/browser.stamp ## pictures of the page in bui
 test-feedback: .venv/test.stamp ## what is kept, in SQLite and PostgreSQL; needs its server's programs
 	$(BIN)/python -m pytest tests/feedback
 
-test-deploy: .venv/test.stamp ## rules and dashboard, in a Prometheus that watches the service; needs prometheus and, once, npm to fetch Grafana's types
+test-deploy: .venv/test.stamp ## rules, dashboard and the stack, by real processes; needs prometheus, nginx, PostgreSQL and, once, npm to fetch dclint and Grafana's types
 	$(BIN)/python -m pytest tests/deploy
 
 test-clients: .venv/clients/stamp ## tritonclient, kserve and Schemathesis against the running service
@@ -54,6 +58,13 @@ check: .venv/test.stamp ## formatting, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+up: ## the whole stack by COMPOSE (docker compose), SCALE instances (1) behind nginx; TLS=1 for HTTPS, KEYS=1 to ask for keys
+	sh deploy/secrets.sh
+	$(STACK) up --detach --build --wait --scale service=$(SCALE)
+
+down: ## end the stack; what it has stored stays
+	$(STACK) --profile retrain down
 
 data: .venv/train.stamp ## fetch MNIST into data/, or where DIGITS_DATA says
 	$(BIN)/python -m training data
