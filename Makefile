@@ -45,7 +45,7 @@ screenshots: .venv/test.stamp .venv/browser.stamp ## pictures of the page in bui
 test-feedback: .venv/test.stamp ## what is kept, in SQLite and PostgreSQL; needs its server's programs
 	$(BIN)/python -m pytest tests/feedback
 
-test-deploy: .venv/test.stamp ## rules, dashboard and the stack, by real processes; needs prometheus, nginx, PostgreSQL and, once, npm to fetch dclint and Grafana's types
+test-deploy: .venv/test.stamp ## rules, dashboard and the stack, by real processes; needs prometheus, nginx, PostgreSQL, MNIST and, once, npm to fetch dclint and Grafana's types
 	$(BIN)/python -m pytest tests/deploy
 
 test-clients: .venv/clients/stamp ## tritonclient, kserve and Schemathesis against the running service

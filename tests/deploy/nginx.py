@@ -15,6 +15,9 @@ NGINX = ROOT / "deploy/nginx"
 
 LISTEN = "listen 8080"  # in http.conf and tls.conf
 
+# For tests that send more than one address may.
+UNLIMITED = {"rate=200r/s": "rate=10000r/s"}
+
 FILES = ("nginx.conf", "locations.conf")
 
 

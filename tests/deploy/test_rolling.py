@@ -12,7 +12,7 @@ from pathlib import Path
 
 from model.store import RELEASES
 from tests.client import Answer, Client
-from tests.deploy.nginx import Nginx, fronting
+from tests.deploy.nginx import UNLIMITED, Nginx, fronting
 from tests.feedback.places import File, count, run
 from tests.helpers import ROOT
 from tests.server import Server, clean_environment, free_port, launch, wait_for, wait_until_ready
@@ -27,9 +27,6 @@ V2 = json.dumps(
 LABELS = 1_000  # more than are sent meanwhile
 PAUSE_SECONDS = 0.01
 AFTERWARDS = 20  # answers of each kind that are waited for between two replacements
-
-# All of this is faster than one address may be.
-UNLIMITED = {"rate=200r/s": "rate=10000r/s"}
 
 OLD, NEW = 1, 2
 
