@@ -1,65 +1,108 @@
-# The service, with nothing of the training: docker build -t digits .
-# Runs on a read-only root file system; it writes to /tmp and /dev/shm only.
+# Two images. The service, with nothing of the training:  docker build -t digits .
+# The retraining job:                    docker build -t digits-training --target training .
+#
+# Both run on a read-only root file system. The service writes to /tmp and /dev/shm only, the
+# job to /models, /data and /work.
 
 # For the very same bytes every time, give a digest:
 # --build-arg BASE=python:3.11-slim-bookworm@sha256:...
 ARG BASE=python:3.11-slim-bookworm
 
 
-FROM ${BASE} AS build
+FROM ${BASE} AS packages
 
 # The base's pip installs into the virtual environment, which never has its own.
 # Hashes vouch for every file; wheels only, so that no package runs its code here.
-# The packages' own test suites (16 MB) are not for serving.
-COPY requirements/serve.txt /build/
+ENV PIP="python -m pip --python /venv/bin/python --disable-pip-version-check install --quiet \
+        --no-cache-dir --no-compile --root-user-action ignore --require-hashes --only-binary :all:"
+COPY requirements/serve.txt requirements/image.txt /build/
+COPY deploy/image/trim.py /build/
 RUN python -m venv --without-pip /venv \
- && python -m pip --python /venv/bin/python --disable-pip-version-check install \
-        --quiet --no-cache-dir --no-compile --root-user-action ignore \
-        --require-hashes --only-binary :all: --requirement /build/serve.txt \
- && find /venv/lib -type d -name tests -prune -exec rm -r {} + \
- && python -m compileall -q --invalidation-mode checked-hash /venv/lib
+ && ${PIP} --requirement /build/serve.txt --requirement /build/image.txt \
+ && python /build/trim.py /venv/lib
+
+
+FROM packages AS training-packages
+
+COPY requirements/train.txt /build/
+RUN ${PIP} --requirement /build/train.txt
+
+
+# What both images begin with. Nothing is installed from here on, so pip, setuptools and wheel
+# go: scanners report their faults, and what runs has no use for them.
+FROM ${BASE} AS runtime
+
+ENV PATH=/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+RUN python -m pip uninstall --quiet --yes --root-user-action ignore pip setuptools wheel
+
+WORKDIR /app
+STOPSIGNAL SIGTERM
+
+
+FROM runtime AS sources
 
 # Readable by any user, whatever the umask of the checkout was.
 COPY model /app/model
 COPY service /app/service
-RUN chmod -R u=rwX,go=rX /app \
- && python -m compileall -q --invalidation-mode checked-hash /app
+COPY training /app/training
+RUN chmod -R u=rwX,go=rX /app
 
 
-FROM ${BASE}
+# In both images the shipped models are a store: a named volume that is mounted there begins as
+# their copy.
+FROM runtime AS training
 
-ENV PATH=/venv/bin:$PATH \
-    PYTHONDONTWRITEBYTECODE=1 \
-    PYTHONUNBUFFERED=1 \
-    DIGITS_HOST=0.0.0.0
+COPY --from=training-packages /venv /venv
+COPY --from=sources /app /app
+COPY --from=sources --chown=10001:10001 /app/model/releases /models
+RUN install --directory --owner=10001 --group=10001 /data /work
 
-# Bytecode is made now, since on a read-only file system every start and every health
-# check would compile anew (1.2 s to the first answer, 0.3 s with it), and the base brings
-# none of the standard library. Nothing is installed from here on, so pip, setuptools and
-# wheel go: scanners report their faults, and a running service has no use for them.
-RUN python -m pip uninstall --quiet --yes --root-user-action ignore pip setuptools wheel \
- && python -m compileall -q --invalidation-mode checked-hash \
-        -x '/(ensurepip|idlelib|lib2to3|pydoc_data|site-packages|test|tests|tkinter|turtledemo)/' \
-        "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
-
-COPY --from=build /venv /venv
-COPY --from=build /app /app
-
-WORKDIR /app
 # A number, so that an orchestrator can tell that it is not root.
 USER 10001:10001
+ENV DIGITS_STORE=/models \
+    DIGITS_DATA=/data
+ENTRYPOINT ["dumb-init", "--single-child", "--", "python", "-m", "training"]
 
+ARG BASE
+ARG VERSION=unknown
+ARG REVISION=unknown
+RUN ["python", "-m", "training", "--help"]
+LABEL org.opencontainers.image.title="digits-training" \
+      org.opencontainers.image.description="Retrains the model of digits behind a gate" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="${BASE}"
+
+
+FROM runtime AS service
+
+COPY --from=packages /venv /venv
+COPY --from=sources /app/model /app/model
+COPY --from=sources /app/service /app/service
+
+COPY --from=sources --chown=10001:10001 /app/model/releases /models
+
+COPY deploy/image/warm.py /build/
+RUN PYTHONPATH=/app python /build/warm.py && rm -r /build
+
+USER 10001:10001
+ENV DIGITS_HOST=0.0.0.0 \
+    DIGITS_STORE=/models
 EXPOSE 8000
-STOPSIGNAL SIGTERM
 
 # Past any proxy: engines may put one into every container's environment.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=15s --retries=3 \
     CMD ["python", "-I", "-S", "-c", "import os, urllib.request as u; u.build_opener(u.ProxyHandler({})).open('http://127.0.0.1:' + (os.environ.get('DIGITS_PORT') or '8000') + '/healthz', timeout=4)"]
 
-ENTRYPOINT ["python", "-m", "service"]
+# The init takes over what is orphaned; only the service hears its signals.
+ENTRYPOINT ["dumb-init", "--single-child", "--", "python", "-m", "service"]
 
 # Down here, so that a new version makes nothing above anew.
+ARG BASE
 ARG VERSION=unknown
+ARG REVISION=unknown
 
 # An image whose model or settings do not allow a start is not built. Between ARG and LABEL:
 # buildah's layer cache gives an old label when no RUN follows the argument (its issue 5501).
@@ -67,4 +110,6 @@ RUN ["python", "-m", "service", "--check"]
 
 LABEL org.opencontainers.image.title="digits" \
       org.opencontainers.image.description="A service that reads handwritten digits" \
-      org.opencontainers.image.version="${VERSION}"
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="${BASE}"

@@ -3,22 +3,25 @@
 PYTHON ?= python3
 HOST ?= $(or $(DIGITS_HOST),127.0.0.1)
 PORT ?= $(or $(DIGITS_PORT),8000)
-WORKERS ?= $(or $(DIGITS_WORKERS),2)
+WORKERS ?= $(DIGITS_WORKERS)
 RECIPE ?= mlp
 STORE ?= build/store
 SEEDS ?= 5
 COMPOSE ?= docker compose
 SCALE ?= 1
+ENGINE ?= docker
 
 BIN := .venv/bin
 UV := .venv/uv/bin/uv pip compile --upgrade --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate --quiet
 STACK := $(COMPOSE) -f deploy/compose.yaml $(if $(TLS),-f deploy/compose.tls.yaml) \
 	$(if $(KEYS),-f deploy/compose.keys.yaml)
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+LABELS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell git rev-parse --short HEAD)
 PEERS := $(basename $(notdir $(wildcard requirements/peers/*.txt)))
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-browser test-feedback test-deploy test-clients test-recipes screenshots check data train reproduce bench \
+.PHONY: help serve test test-browser test-feedback test-deploy test-clients test-recipes test-container image screenshots check data train reproduce bench \
 	bench-service bench-normalizer bench-engine bench-training profile lock clean up down
 
 help: ## show this list
@@ -53,6 +56,13 @@ test-clients: .venv/clients/stamp ## tritonclient, kserve and Schemathesis again
 
 test-recipes: .venv/test.stamp ## train mlp twice on MNIST: same bytes; kill a run again and again; retrain behind the gate; measure the champion on every set again, also over HTTP (10 min)
 	$(BIN)/python -m pytest tests/recipes
+
+image: ## build the images digits:VERSION and digits-training:VERSION with ENGINE (docker)
+	$(ENGINE) build --tag digits:$(VERSION) $(LABELS) .
+	$(ENGINE) build --tag digits-training:$(VERSION) $(LABELS) --target training .
+
+test-container: .venv/test.stamp ## both images in containers; needs docker or podman, or ENGINE with IMAGE and TRAINING_IMAGE
+	$(BIN)/python -m pytest tests/container
 
 check: .venv/test.stamp ## formatting, lint and types
 	$(BIN)/ruff format --check .
@@ -117,6 +127,7 @@ lock: ## choose newer versions for requirements/*.txt
 	$(UV) --extra test pyproject.toml -o requirements/test.txt
 	$(UV) --extra browser pyproject.toml -o requirements/browser.txt
 	$(UV) --extra clients pyproject.toml -o requirements/clients.txt
+	$(UV) --group image -o requirements/image.txt
 	$(UV) --group profile -o requirements/profile.txt
 	for peer in $(PEERS); do $(UV) --group $$peer -o requirements/peers/$$peer.txt || exit; done
 

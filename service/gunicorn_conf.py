@@ -11,14 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from service import metric_room
+from service import cores, metric_room
 from service.settings import METRICS_VARIABLE, Settings
 
 _settings = Settings.from_env(os.environ)
 
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host  # IPv6, RFC 3986
 bind = f"{_host}:{_settings.port}"
-workers = _settings.workers
+workers = _settings.workers or cores.available()
 worker_class = "service.worker.EventLoopWorker"
 graceful_timeout = _settings.graceful_timeout
 loglevel = _settings.log_level
@@ -46,7 +46,7 @@ def on_starting(server: Any) -> None:
         after_in_parent=partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, ENDING),
     )
     os.environ.pop(METRICS_VARIABLE, None)
-    directory = metric_room.find(_settings.metrics_dir, _settings.workers, server.log.error)
+    directory = metric_room.find(_settings.metrics_dir, workers, server.log.error)
     if directory:
         os.environ[METRICS_VARIABLE] = str(directory)
 

@@ -62,7 +62,7 @@ class Settings:
 
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(8000, "port to listen on", 1, 65_535)
-    workers: int = _setting(2, "worker processes", 1, 256)
+    workers: int = _setting(0, "worker processes; 0 for one for each core", 0, 256)
     threads: int = _setting(4, "threads in each worker, for what takes long", 1, 256)
     max_in_flight: int = _setting(
         64, "most requests of a worker in threads or waiting for one", 1, 65_536

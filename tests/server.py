@@ -22,6 +22,7 @@ START_SECONDS = 30  # far beyond any start; a bench says how long one takes
 STOP_SECONDS = 60
 
 CLIENTS = 4
+WORKERS = 2  # where a test does not say how many: on any machine the same
 
 Item = TypeVar("Item")
 Answered = TypeVar("Answered")
@@ -64,7 +65,8 @@ def is_refused(port: int) -> bool:
 
 
 def clean_environment(**settings: object) -> dict[str, str]:
-    """This environment without any setting of the service but the given ones."""
+    """This environment with no setting of the service but these, and the number of workers."""
+    settings = {"workers": WORKERS, **settings}
     return environment({f"DIGITS_{name.upper()}": str(value) for name, value in settings.items()})
 
 

@@ -92,7 +92,7 @@ def test_each_that_lasts_is_looked_after(name: str) -> None:
 @pytest.mark.parametrize("name", SERVICES)
 def test_an_image_is_of_a_version_and_may_be_another(name: str) -> None:
     assert re.fullmatch(
-        r"\$\{[A-Z]+_IMAGE:-[\w/-]+(:v?\d+\.\d+[\w.-]*\}|\}:\$\{DIGITS_VERSION:-\d+\.\d+\.\d+\})",
+        r"\$\{[A-Z_]+_IMAGE:-[\w/-]+(:v?\d+\.\d+[\w.-]*\}|\}:\$\{DIGITS_VERSION:-\d+\.\d+\.\d+\})",
         SERVICES[name]["image"],
     )
 

@@ -40,17 +40,19 @@ def test_what_is_compared_with_is_chosen_and_of_no_host() -> None:
 
 
 def test_the_locks_agree_with_each_other() -> None:
-    pins = [set(re.findall(r"^\S+==\S+", lock.read_text("utf-8"), re.MULTILINE)) for lock in LOCKS]
-    browser, clients, _profile, serve, test, train = pins
-    assert serve <= train <= test <= browser
-    assert serve <= clients  # whose own clients hold other things back
+    pins = {
+        lock.stem: set(re.findall(r"^\S+==\S+", lock.read_text("utf-8"), re.MULTILINE))
+        for lock in LOCKS
+    }
+    assert pins["serve"] <= pins["train"] <= pins["test"] <= pins["browser"]
+    assert pins["serve"] <= pins["clients"]  # whose own clients hold other things back
 
 
-def test_every_group_of_what_is_measured_with_has_its_lock() -> None:
+def test_every_group_has_its_lock() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    assert sorted(project["dependency-groups"]) == sorted(
-        [*(peer.stem for peer in PEERS), "profile"]
-    )
+    of_extras = {"serve", *project["project"]["optional-dependencies"]}
+    locks = {lock.stem for lock in (*LOCKS, *PEERS)}
+    assert set(project["dependency-groups"]) == locks - of_extras
 
 
 def test_no_data_set_and_nothing_big_is_tracked() -> None:

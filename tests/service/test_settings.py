@@ -23,6 +23,7 @@ def test_an_empty_value_counts_as_not_set() -> None:
     [
         ("DIGITS_HOST", "127.0.0.2", "host", "127.0.0.2"),
         ("DIGITS_PORT", "65535", "port", 65535),
+        ("DIGITS_WORKERS", "0", "workers", 0),
         ("DIGITS_WORKERS", "3", "workers", 3),
         ("DIGITS_MODEL", "/a/b.npz", "model", Path("/a/b.npz")),
         ("DIGITS_LOG_LEVEL", "debug", "log_level", "debug"),
