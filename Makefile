@@ -61,7 +61,7 @@ image: ## build the images digits:VERSION and digits-training:VERSION with ENGIN
 	$(ENGINE) build --tag digits:$(VERSION) $(LABELS) .
 	$(ENGINE) build --tag digits-training:$(VERSION) $(LABELS) --target training .
 
-test-container: .venv/test.stamp ## both images in containers; needs docker or podman, or ENGINE with IMAGE and TRAINING_IMAGE
+test-container: .venv/test.stamp .venv/compose/stamp ## both images in containers, and a part of the stack; needs docker or podman, or ENGINE with IMAGE and TRAINING_IMAGE, and prometheus
 	$(BIN)/python -m pytest tests/container
 
 check: .venv/test.stamp ## formatting, lint and types
@@ -114,6 +114,12 @@ profile: .venv/test.stamp .venv/profile/stamp ## where a request's time goes, ne
 	.venv/profile/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+# What brings the stack up has an environment of its own: podman has no compose.
+.venv/compose/stamp: requirements/compose.txt | .venv/test.stamp
+	$(BIN)/python -m venv .venv/compose
+	.venv/compose/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 # PyTorch has an environment of its own: nothing else here needs it.
 .venv/bench.stamp: requirements/bench.txt | .venv/test.stamp
 	$(BIN)/python -m venv .venv/bench
@@ -127,6 +133,7 @@ lock: ## choose newer versions for requirements/*.txt
 	$(UV) --extra test pyproject.toml -o requirements/test.txt
 	$(UV) --extra browser pyproject.toml -o requirements/browser.txt
 	$(UV) --extra clients pyproject.toml -o requirements/clients.txt
+	$(UV) --group compose -o requirements/compose.txt
 	$(UV) --group image -o requirements/image.txt
 	$(UV) --group profile -o requirements/profile.txt
 	for peer in $(PEERS); do $(UV) --group $$peer -o requirements/peers/$$peer.txt || exit; done
