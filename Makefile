@@ -48,7 +48,7 @@ screenshots: .venv/test.stamp .venv/browser.stamp ## pictures of the page in bui
 test-feedback: .venv/test.stamp ## what is kept, in SQLite and PostgreSQL; needs its server's programs
 	$(BIN)/python -m pytest tests/feedback
 
-test-deploy: .venv/test.stamp ## rules, dashboard and the stack, by real processes; needs prometheus, nginx, PostgreSQL, MNIST and, once, npm to fetch dclint and Grafana's types
+test-deploy: .venv/test.stamp .venv/compose/stamp ## rules, dashboard and the stack, by real processes; needs prometheus, nginx, PostgreSQL, MNIST and, once, npm to fetch dclint and Grafana's types
 	$(BIN)/python -m pytest tests/deploy
 
 test-clients: .venv/clients/stamp ## tritonclient, kserve and Schemathesis against the running service
@@ -114,7 +114,8 @@ profile: .venv/test.stamp .venv/profile/stamp ## where a request's time goes, ne
 	.venv/profile/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-# What brings the stack up has an environment of its own: podman has no compose.
+# What the stack is tried with has an environment of its own: podman has no compose, and Debian's
+# nginx does not follow names.
 .venv/compose/stamp: requirements/compose.txt | .venv/test.stamp
 	$(BIN)/python -m venv .venv/compose
 	.venv/compose/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<

@@ -39,16 +39,20 @@ class Nginx:
 @contextmanager
 def fronting(
     folder: Path,
-    instances: Sequence[int],
+    instances: Sequence[int] | str,
     server: str = "http.conf",
     changes: Mapping[str, str] | None = None,
+    program: str = "nginx",
 ) -> Iterator[Nginx]:
-    """An nginx in front of these ports, with ``changes`` of the configuration's words."""
-    if shutil.which("nginx") is None:
+    """An nginx in front of these ports, with ``changes`` of the configuration's words.
+
+    instances: or the text of ``servers.conf``.
+    """
+    if shutil.which(program) is None:
         missing("nginx is needed: apt-get install nginx-light")
     port = free_port()
     write(folder, instances, server, {LISTEN: f"listen 127.0.0.1:{port}", **(changes or {})})
-    command = ["nginx", "-p", f"{folder}/", "-c", str(folder / "nginx.conf"), "-e", "stderr"]
+    command = [program, "-p", f"{folder}/", "-c", str(folder / "nginx.conf"), "-e", "stderr"]
     command += ["-g", "daemon off; user root;"]  # of tests in folders of nobody else
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -62,16 +66,18 @@ def fronting(
         process.wait(60)
 
 
-def write(folder: Path, instances: Sequence[int], server: str, changes: Mapping[str, str]) -> None:
+def write(
+    folder: Path, instances: Sequence[int] | str, server: str, changes: Mapping[str, str]
+) -> None:
     """The files as a container has them, of these instances; every change is of something."""
     texts = {name: (NGINX / name).read_text("utf-8") for name in FILES}
     texts["server.conf"] = (NGINX / server).read_text("utf-8")
     for old, new in changes.items():
         assert any(old in text for text in texts.values()), old
         texts = {name: text.replace(old, new) for name, text in texts.items()}
-    texts["conf.d/servers.conf"] = "".join(
-        f"server 127.0.0.1:{port} max_fails=0;\n" for port in instances
-    )
+    if not isinstance(instances, str):
+        instances = "".join(f"server 127.0.0.1:{port} max_fails=0;\n" for port in instances)
+    texts["conf.d/servers.conf"] = instances
     for name, text in texts.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, "utf-8")
