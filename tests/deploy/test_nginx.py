@@ -60,6 +60,8 @@ def echoing() -> Iterator[Echo]:
             said = json.dumps({**dict(self.headers), "body": len(body)}).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(said)))
+            if self.close_connection:  # as the service says it, where a client has
+                self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(said)
 
