@@ -7,11 +7,15 @@ WORKERS ?= $(DIGITS_WORKERS)
 RECIPE ?= mlp
 STORE ?= build/store
 SEEDS ?= 5
+COMPOSE ?= docker compose
+SCALE ?= 1
 ENGINE ?= docker
 
 BIN := .venv/bin
 UV := .venv/uv/bin/uv pip compile --upgrade --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate --quiet
+STACK := $(COMPOSE) -f deploy/compose.yaml $(if $(TLS),-f deploy/compose.tls.yaml) \
+	$(if $(KEYS),-f deploy/compose.keys.yaml)
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 LABELS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell git rev-parse --short HEAD)
 PEERS := $(basename $(notdir $(wildcard requirements/peers/*.txt)))
@@ -46,7 +50,7 @@ test-feedback: .venv/test.stamp ## what is kept, in SQLite and PostgreSQL; needs
 test-hostile: .venv/test.stamp ## everything hostile, sent to the running service, and what it costs (2 min); HOSTILE=full for all of it
 	HOSTILE=$(HOSTILE) $(BIN)/python -m pytest tests/hostile
 
-test-deploy: .venv/test.stamp .venv/deploy/stamp ## rules and dashboard, in a Prometheus that watches the service; every manifest; needs prometheus and, once, npm to fetch types
+test-deploy: .venv/test.stamp .venv/deploy/stamp .venv/compose/stamp ## rules, dashboard and the stack, by real processes; every manifest; needs prometheus, nginx, PostgreSQL, MNIST and, once, npm to fetch dclint and types
 	$(BIN)/python -m pytest tests/deploy
 
 test-clients: .venv/clients/stamp ## tritonclient, kserve and Schemathesis against the running service
@@ -62,13 +66,20 @@ image: ## build the images digits:VERSION and digits-training:VERSION with ENGIN
 	$(ENGINE) build --tag digits --tag digits:$(VERSION) $(LABELS) .
 	$(ENGINE) build --tag digits-training --tag digits-training:$(VERSION) $(LABELS) --target training .
 
-test-container: .venv/test.stamp ## both images in containers; needs docker or podman, or ENGINE with IMAGE and TRAINING_IMAGE
+test-container: .venv/test.stamp .venv/compose/stamp ## both images in containers, and a part of the stack; needs docker or podman, or ENGINE with IMAGE and TRAINING_IMAGE, and prometheus
 	$(BIN)/python -m pytest tests/container
 
 check: .venv/test.stamp ## formatting, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+up: ## the whole stack by COMPOSE (docker compose), SCALE instances (1) behind nginx; TLS=1 for HTTPS, KEYS=1 to ask for keys
+	sh deploy/secrets.sh
+	$(STACK) up --detach --build --wait --scale service=$(SCALE)
+
+down: ## end the stack; what it has stored stays
+	$(STACK) --profile retrain down
 
 data: .venv/train.stamp ## fetch MNIST into data/, or where DIGITS_DATA says
 	$(BIN)/python -m training data
@@ -94,7 +105,7 @@ bench-training: .venv/test.stamp .venv/bench.stamp ## training beside PyTorch; w
 	$(BIN)/python -m tests.bench.training
 
 # Environments beside that of the service: clients of other servers, kubectl and what looks at
-# manifests, a profiler. The service runs without any of it.
+# manifests, podman's compose, a profiler. The service runs without any of it.
 .venv/%/stamp: requirements/%.txt | .venv/test.stamp
 	$(BIN)/python -m venv .venv/$*
 	.venv/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
@@ -124,6 +135,7 @@ lock: ## choose newer versions for requirements/*.txt
 	$(UV) --extra test pyproject.toml -o requirements/test.txt
 	$(UV) --extra browser pyproject.toml -o requirements/browser.txt
 	$(UV) --extra clients pyproject.toml -o requirements/clients.txt
+	$(UV) --group compose -o requirements/compose.txt
 	$(UV) --group deploy -o requirements/deploy.txt
 	$(UV) --group image -o requirements/image.txt
 	$(UV) --group profile -o requirements/profile.txt

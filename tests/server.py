@@ -70,12 +70,23 @@ def clean_environment(**settings: object) -> dict[str, str]:
     return environment({f"DIGITS_{name.upper()}": str(value) for name, value in settings.items()})
 
 
+SERVICE = ("service",)
+
+
+def of_gunicorn(application: str) -> tuple[str, ...]:
+    """The module and its arguments that serve another application as the service is served."""
+    return ("gunicorn", "-c", "python:service.gunicorn_conf", application)
+
+
 def launch(
-    log: Path, variables: Mapping[str, str], within: Sequence[str] = ()
+    log: Path,
+    variables: Mapping[str, str],
+    within: Sequence[str] = (),
+    module: Sequence[str] = SERVICE,
 ) -> subprocess.Popen[bytes]:
     """Start the service, ``within`` a command that becomes it, and do not wait for it."""
     with log.open("ab") as file:
-        command = [*within, sys.executable, "-m", "service"]
+        command = [*within, sys.executable, "-m", *module]
         return subprocess.Popen(command, cwd=ROOT, env=variables, stdout=file, stderr=file)
 
 

@@ -71,8 +71,11 @@ class Prometheus:
         return {label for one in series for label in one} - {"__name__"}
 
 
-def configuration(folder: Path, target: str) -> Path:
-    """The example's configuration, of this target and once a second."""
+def configuration(folder: Path, target: str, patience: str | None) -> Path:
+    """The example's configuration, of this target and once a second.
+
+    patience: how long an alert holds before it fires, instead of as long as its rule says.
+    """
     config = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text("utf-8"))
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     config["scrape_configs"][0]["static_configs"] = [{"targets": [target]}]
@@ -80,19 +83,22 @@ def configuration(folder: Path, target: str) -> Path:
     rules = yaml.safe_load((PROMETHEUS / "rules.yml").read_text("utf-8"))
     for group in rules["groups"]:
         group.pop("interval", None)
+        for rule in group["rules"]:
+            if patience and "for" in rule:
+                rule["for"] = patience
     (folder / "rules.yml").write_text(yaml.safe_dump(rules), "utf-8")
     return folder / "prometheus.yml"
 
 
 @contextmanager
-def watching(folder: Path, target: str) -> Iterator[Prometheus]:
+def watching(folder: Path, target: str, patience: str | None = None) -> Iterator[Prometheus]:
     """A Prometheus that scrapes a target, ended when this is left."""
     if shutil.which("prometheus") is None:
         missing("prometheus is needed")
     port = free_port()
     command = [
         "prometheus",
-        f"--config.file={configuration(folder, target)}",
+        f"--config.file={configuration(folder, target, patience)}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
     ]

@@ -56,6 +56,7 @@ def promtool(*arguments: str) -> None:
     "arguments",
     {
         "configuration": ("check", "config", "prometheus.yml"),
+        "configuration of the stack": ("check", "config", "stack.yml"),
         "rules": ("check", "rules", "--lint=all", "--lint-fatal", "rules.yml"),
         "minutes": ("test", "rules", "rules.test.yml"),
         "days": ("test", "rules", "rules.long.test.yml"),

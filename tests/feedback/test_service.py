@@ -4,8 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -17,8 +15,16 @@ import pytest
 
 from tests.client import Answer, Client
 from tests.feedback.places import Place, Served, count, read
-from tests.helpers import ROOT
-from tests.server import Server, ask_all, clean_environment, free_port, ready, wait_for
+from tests.server import (
+    Server,
+    ask_all,
+    clean_environment,
+    free_port,
+    launch,
+    of_gunicorn,
+    ready,
+    wait_for,
+)
 
 JSON = {"Content-Type": "application/json"}
 
@@ -29,15 +35,7 @@ def serving(place: Place, log: Path, **settings: object) -> Iterator[Server]:
     port = free_port()
     variables = clean_environment(port=port, metrics_dir=log.parent / "metrics", **settings)
     variables |= {f"DIGITS_{name.upper()}": value for name, value in place.settings.items()}
-    command = ["-m", "gunicorn", "-c", "python:service.gunicorn_conf"]
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, *command, "tests.feedback.serving:create()"],
-            cwd=ROOT,
-            env=variables,
-            stdout=file,
-            stderr=file,
-        )
+    process = launch(log, variables, module=of_gunicorn("tests.feedback.serving:create()"))
     with ready(Server(port, process, log)) as server:
         yield server
 
