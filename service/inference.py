@@ -1,5 +1,6 @@
 """The request pipeline, free of any web framework: read, classify, write."""
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -14,6 +15,8 @@ from service.errors import RouteError
 from service.exchange import MODEL_VERSION, Reply, Request
 from service.metrics import Metrics
 from service.models import Models
+
+log = logging.getLogger("digits.inference")
 
 
 class Question(NamedTuple):
@@ -111,9 +114,16 @@ class Inference:
         self.metrics.count_answer(
             artifact.version, seen.predictions, asked.seconds, seconds, encoding
         )
-        for watch in self.watchers:
-            watch(asked.request, artifact, seen)
+        self._show(asked.request, artifact, seen)
         return reply
+
+    def _show(self, request: Request, artifact: Artifact, seen: Seen) -> None:
+        """Tell those who watch. Whatever becomes of that, the answer is there to be sent."""
+        for watch in self.watchers:
+            try:
+                watch(request, artifact, seen)
+            except Exception:
+                log.exception("request %s: what was answered could not be noted", request.id)
 
     def explain(
         self, request: Request, batch: Batch, manner: Manner = "auto", version: int | None = None

@@ -15,6 +15,7 @@ from model.frame import MANNERS, Manner
 from model.normalizer import normalize
 from service.app import create_app
 from service.batches import Images
+from service.drift import Drift
 from service.exchange import Reply
 from service.front import Front
 from service.wsgi import Environ, Response
@@ -61,6 +62,20 @@ def front_of(app: Flask) -> Front:
 def answers(front: Front, environs: Sequence[Environ]) -> list[Response]:
     """Of requests that came together."""
     return front.answer([front.open(one) for one in environs])
+
+
+def test_who_watches_and_fails_costs_nobody_an_answer(
+    shipped: Artifact, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Drift, "watch", fail)
+    front = front_of(create_app(SETTINGS, Classifier(shipped)))
+    turn = answers(front, [post(pixels_json(GOOD), JSON) for _ in range(3)])
+    assert [response.status[:3] for response in turn] == ["200"] * 3
+    assert [record.levelname for record in caplog.records].count("ERROR") == 3
+
+
+def fail(*_: object) -> None:
+    raise RuntimeError("it watches no more")
 
 
 def rounded(value: object) -> object:
