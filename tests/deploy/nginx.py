@@ -37,12 +37,14 @@ class Nginx:
 
 
 @contextmanager
-def fronting(
+def fronting(  # noqa: PLR0913 - the last four may be left out
     folder: Path,
     instances: Sequence[int] | str,
     server: str = "http.conf",
     changes: Mapping[str, str] | None = None,
+    *,
     program: str = "nginx",
+    port: int | None = None,
 ) -> Iterator[Nginx]:
     """An nginx in front of these ports, with ``changes`` of the configuration's words.
 
@@ -50,7 +52,7 @@ def fronting(
     """
     if shutil.which(program) is None:
         missing("nginx is needed: apt-get install nginx-light")
-    port = free_port()
+    port = port or free_port()
     write(folder, instances, server, {LISTEN: f"listen 127.0.0.1:{port}", **(changes or {})})
     command = [program, "-p", f"{folder}/", "-c", str(folder / "nginx.conf"), "-e", "stderr"]
     command += ["-g", "daemon off; user root;"]  # of tests in folders of nobody else

@@ -64,6 +64,9 @@ ON_GTHREAD = replace(
 ON_UVICORN = replace(
     _digits("digits on uvicorn"), command=("tests.bench.serving.asgi", "{port}", "{peers}/fastapi")
 )
+BEHIND_NGINX = replace(
+    _digits("digits behind nginx"), command=("tests.bench.serving.behind_nginx", "{port}")
+)
 ONE_WORKER = _digits("one worker", workers=1, cores=2)
 TWO_WORKERS = _digits("two workers", workers=2, cores=2)
 

@@ -45,6 +45,7 @@ def with_bars() -> Iterable[Row]:
     yield Row("JSON on gunicorn's gthread", Turn(programs.ON_GTHREAD, JSON_IMAGE), FASTAPI)
     yield Row("JSON on uvicorn's loop", Turn(programs.ON_UVICORN, JSON_IMAGE), FASTAPI)
     yield Row("PNG", Turn(programs.DIGITS, requests.picture("/predict")), PILLOW, must=2.0, aim=3.0)
+    yield Row("JSON through nginx", Turn(programs.BEHIND_NGINX, JSON_IMAGE), DIGITS)
     batch = Turn(programs.DIGITS, requests.raw("/predict", LARGEST))
     yield Row("1024 raw images", batch, Direct("classifier", LARGEST), must=0.7, aim=0.9)
     yield Row("1024 raw images", batch, Direct("engine", LARGEST), must=0.7, aim=0.9)
