@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tests.deploy.nginx import NGINX, Nginx, fronting
+from tests.deploy.nginx import NGINX, UNLIMITED, Nginx, fronting
 from tests.helpers import ROOT, missing
 from tests.server import free_port, wait_for
 
@@ -95,7 +95,9 @@ def test_instances_come_and_go_with_their_name(tmp_path: Path) -> None:
         asked = parts.enter_context(names(addresses))
         servers = template.replace("${NGINX_LOCAL_RESOLVERS}", f"127.0.0.1:{asked}")
         servers = servers.replace("service:8000", f"service:{port}")
-        nginx = parts.enter_context(fronting(tmp_path, servers, program=str(found[-1])))
+        nginx = parts.enter_context(
+            fronting(tmp_path, servers, changes=UNLIMITED, program=str(found[-1]))
+        )
         wait_for("there is one", lambda: who(nginx) == {ONE})
         addresses.append(OTHER)
         wait_for("there are two", lambda: who(nginx) == {ONE, OTHER})
