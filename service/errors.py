@@ -361,7 +361,7 @@ class UnknownModelVersion(RouteError):
 
 
 class UnusableModelVersion(RouteError):
-    """The file of this version is damaged, so it is not served."""
+    """The file of this version is damaged, or not signed where it has to be: it is not served."""
 
 
 class OnlyModel(RouteError):

@@ -116,7 +116,7 @@ TABLE: dict[type[errors.RequestError], Problem] = {
         Status.NOT_FOUND, "unknown_model_version", "No model of this version"
     ),
     errors.UnusableModelVersion: Problem(
-        Status.NOT_FOUND, "unusable_model_version", "This version is damaged"
+        Status.NOT_FOUND, "unusable_model_version", "This version is not sound"
     ),
     errors.OnlyModel: Problem(BAD_REQUEST, "only_model", "The only model stays"),
     errors.MethodNotAllowed: Problem(

@@ -69,6 +69,9 @@ class Settings:
     )
     model: Path | None = _setting(None, "artifact file to serve; goes before the store")
     store: Path | None = _setting(None, "directory of versions whose champion is served")
+    model_key: str | None = _setting(
+        None, "public keys of whom models are taken, in base64, or a file of them"
+    )
     other_versions: int = _setting(
         2, "versions beside champion and challenger that stay loaded, for who names them", 1, 64
     )
