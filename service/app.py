@@ -21,6 +21,7 @@ from service.logs import AccessLog
 from service.metrics import Metrics
 from service.models import Models
 from service.protocols import MODEL_NAME, native, v1, v2
+from service.rates import Rates
 from service.settings import Settings
 from service.shadow import Shadow
 
@@ -38,7 +39,9 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     witnesses = [AccessLog(settings.log_level).write] if settings.access_log else []
     witnesses += [spans.write] if spans else []
     cors = Cors(settings.cors_origins) if settings.cors_origins else None
-    exchange = Exchange(metrics, keys, witnesses, cors)
+    rate, burst = settings.rate_limit, settings.rate_burst
+    rates = Rates(keys, rate, burst or rate) if rate else None
+    exchange = Exchange(metrics, keys, witnesses, cors, rates)
     drift = Drift(models.classifier.artifact, settings.drift_window)
     models.moved.append(lambda classifier: drift.follow(classifier.artifact))
     metrics.tell(drift)

@@ -55,6 +55,7 @@ RequestError
 ├── AccessError             who asks, and how much at once
 │   ├── Unauthorized
 │   ├── Forbidden
+│   ├── RateLimited
 │   └── Overloaded
 ├── ProtocolError           the request itself
 │   ├── MalformedRequest
@@ -306,6 +307,10 @@ class Unauthorized(AccessError):
 
 class Forbidden(AccessError):
     """More than the sender may do."""
+
+
+class RateLimited(AccessError):
+    """More requests of one client than it may send in this time."""
 
 
 class Overloaded(AccessError):

@@ -25,6 +25,7 @@ from service.headers import vary
 from service.keys import Keys
 from service.logs import Answered
 from service.metrics import Metrics
+from service.rates import Rates
 from service.wsgi import REFUSAL, Environ
 
 STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
@@ -109,13 +110,14 @@ Endpoint: TypeAlias = Callable[..., Reply]
 class Exchange:
     """What is done with every request of one application.
 
-    witnesses: are told of each request when it is answered. cors: None where not wanted.
+    witnesses: are told of each request when it is answered. cors, rates: None where not wanted.
     """
 
     metrics: Metrics
     keys: Keys
     witnesses: Sequence[Callable[[Answered], None]] = ()
     cors: Cors | None = None
+    rates: Rates | None = None
 
     def begin(self, environ: Environ) -> Request:
         """A request has come; ``end`` has to be called for it."""
@@ -131,6 +133,8 @@ class Exchange:
         refusal = request.environ.get(REFUSAL)
         if refusal:
             raise refusal
+        if self.rates:  # before keys: who guesses at them is slowed down
+            self.rates.check(request.environ)
         self.keys.check(request.environ)
 
     def excuse(self, request: Request, error: Exception) -> Reply:

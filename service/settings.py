@@ -4,6 +4,7 @@ The environment name of a field is ``DIGITS_`` and the field's name in capitals.
 """
 
 import dataclasses
+import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -94,6 +95,11 @@ class Settings:
     api_keys_file: Path | None = _setting(None, "file of such keys, one a line, read when changed")
     admin_token: str | None = _secret("key of administrators")
     admin_token_file: Path | None = _setting(None, "file of such keys, one a line")
+    rate_limit: int = _setting(0, "requests a second of one client; 0 for no limit", 0, 10**6)
+    rate_burst: int = _setting(0, "most of them at once; 0 for as many as in a second", 0, 10**6)
+    trusted_proxies: Words = _setting(
+        None, "addresses and networks whose X-Forwarded-For is believed"
+    )
     cors_origins: Words = _setting(None, "origins whose pages may ask, or * for all")
     feedback: str | None = _setting(
         None, "on, or the SQLite file, NAME.db, that images, answers and labels are kept in"
@@ -115,6 +121,7 @@ class Settings:
             check_keys("DIGITS_API_KEYS", self.api_keys)
         if self.admin_token is not None:
             check_keys("DIGITS_ADMIN_TOKEN", [self.admin_token])
+        networks(self.trusted_proxies or ())
         if self.cors_origins is not None:
             _check_origins(self.cors_origins)
         _check_feedback(self.feedback, self.feedback_url)
@@ -160,6 +167,17 @@ def check_keys(where: str, keys: Sequence[str]) -> None:
     for number, key in enumerate(keys, 1):
         if not KEY.fullmatch(key):
             raise SettingsError(f"{where}: key {number} is none; a key has {KEY_RULE}")
+
+
+def networks(words: Sequence[str]) -> Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """The networks that are named, an address being one of its own; raises SettingsError."""
+    try:
+        return [ipaddress.ip_network(word) for word in words]
+    except ValueError:
+        raise SettingsError(
+            f"DIGITS_TRUSTED_PROXIES is {','.join(words)!r}; set addresses or networks of proxies, "
+            "as in 10.0.0.7,10.1.0.0/16"
+        ) from None
 
 
 def _check_feedback(feedback: str | None, url: str | None) -> None:

@@ -39,6 +39,8 @@ OPTIONAL = {
 }
 
 FREE_OF_FLASK = [
+    "addresses",
+    "rates",
     "answers",
     "batches",
     "bodies",
