@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from model import Classifier
 from service import description, errors, page, responses, routes, tracing
 from service.cors import Cors
+from service.doors import NOWHERE, Doors
 from service.drift import Drift
 from service.exchange import PREDICTED, REQUEST, ROUTE, Endpoint, Exchange, Reply, Request
 from service.front import Front, ways
@@ -41,7 +42,7 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     cors = Cors(settings.cors_origins) if settings.cors_origins else None
     rate, burst = settings.rate_limit, settings.rate_burst
     rates = Rates(keys, rate, burst or rate) if rate else None
-    exchange = Exchange(metrics, keys, witnesses, cors, rates)
+    exchange = Exchange(metrics, keys, witnesses, cors, rates, Doors.of(settings))
     drift = Drift(models.classifier.artifact, settings.drift_window)
     models.moved.append(lambda classifier: drift.follow(classifier.artifact))
     metrics.tell(drift)
@@ -126,4 +127,4 @@ def _hold(app: Flask, exchange: Exchange) -> None:
             allowed = ", ".join(sorted(error.valid_methods or ()))
             wrong = f"the method is not allowed; use {allowed}"
             return excused(errors.MethodNotAllowed("method", wrong, {"Allow": allowed}))
-        return excused(errors.NotFound("path", "there is nothing at this path; see the README"))
+        return excused(errors.NotFound("path", NOWHERE))

@@ -15,6 +15,7 @@ from flask import Blueprint, Response, render_template
 import service
 from service import browser
 from service.answers import JSON
+from service.doors import ROUTES
 from service.errors import NotFound
 from service.settings import Settings
 
@@ -70,6 +71,12 @@ def document(settings: Settings) -> dict[str, Any]:
     described["info"]["version"] = service.__version__
     if not settings.takes_feedback:
         del described["paths"]["/feedback"]
+    for name in settings.closed or ():
+        described["paths"] = {
+            path: item
+            for path, item in described["paths"].items()
+            if not ROUTES[name].fullmatch(path)
+        }
     return described
 
 

@@ -21,6 +21,7 @@ from service import codings, correlation, errors, problems, protocols
 from service.answers import JSON
 from service.correlation import Trace
 from service.cors import Cors
+from service.doors import Doors
 from service.headers import vary
 from service.keys import Keys
 from service.logs import Answered
@@ -110,7 +111,8 @@ Endpoint: TypeAlias = Callable[..., Reply]
 class Exchange:
     """What is done with every request of one application.
 
-    witnesses: are told of each request when it is answered. cors, rates: None where not wanted.
+    witnesses: are told of each request when it is answered. cors, rates, doors: None where
+    not wanted.
     """
 
     metrics: Metrics
@@ -118,6 +120,7 @@ class Exchange:
     witnesses: Sequence[Callable[[Answered], None]] = ()
     cors: Cors | None = None
     rates: Rates | None = None
+    doors: Doors | None = None
 
     def begin(self, environ: Environ) -> Request:
         """A request has come; ``end`` has to be called for it."""
@@ -133,6 +136,8 @@ class Exchange:
         refusal = request.environ.get(REFUSAL)
         if refusal:
             raise refusal
+        if self.doors:
+            self.doors.check(request.environ)
         if self.rates:  # before keys: who guesses at them is slowed down
             self.rates.check(request.environ)
         self.keys.check(request.environ)

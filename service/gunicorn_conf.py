@@ -17,7 +17,8 @@ from service.settings import METRICS_VARIABLE, Settings
 _settings = Settings.from_env(os.environ)
 
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host  # IPv6, RFC 3986
-bind = f"{_host}:{_settings.port}"
+_ports = [_settings.port, *([_settings.operations_port] if _settings.operations_port else [])]
+bind = [f"{_host}:{port}" for port in _ports]
 workers = _settings.workers or cores.available()
 worker_class = "service.worker.EventLoopWorker"
 graceful_timeout = _settings.graceful_timeout

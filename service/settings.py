@@ -36,6 +36,8 @@ ORIGIN = re.compile(
 )
 ANY_ORIGIN = "*"
 
+CLOSABLE = ("docs", "drift", "metrics")
+
 ON = "on"
 
 DATABASES = ("postgresql://", "postgres://")  # how an address of one begins
@@ -63,6 +65,8 @@ class Settings:
 
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(8000, "port to listen on", 1, 65_535)
+    operations_port: int = _setting(0, "port of /metrics and /drift; 0 for the same", 0, 65_535)
+    closed: Words = _setting(None, "routes that are not answered: docs, drift, metrics")
     workers: int = _setting(0, "worker processes; 0 for one for each core", 0, 256)
     threads: int = _setting(4, "threads in each worker, for what takes long", 1, 256)
     max_in_flight: int = _setting(
@@ -117,6 +121,15 @@ class Settings:
             raise SettingsError(
                 f"DIGITS_LOG_LEVEL is {self.log_level!r}; set one of {', '.join(LOG_LEVELS)}"
             )
+        if self.operations_port == self.port:
+            raise SettingsError(
+                f"DIGITS_OPERATIONS_PORT is {self.port}, as DIGITS_PORT is; set another, or none"
+            )
+        for name in self.closed or ():
+            if name not in CLOSABLE:
+                raise SettingsError(
+                    f"DIGITS_CLOSED has {name!r}; set some of {', '.join(CLOSABLE)}"
+                )
         if self.api_keys is not None:
             check_keys("DIGITS_API_KEYS", self.api_keys)
         if self.admin_token is not None:

@@ -40,6 +40,7 @@ OPTIONAL = {
 
 FREE_OF_FLASK = [
     "addresses",
+    "doors",
     "rates",
     "answers",
     "batches",
