@@ -8,17 +8,20 @@ RECIPE ?= mlp
 STORE ?= build/store
 SEEDS ?= 5
 ENGINE ?= docker
+SECURITY ?= .venv/security
 
 BIN := .venv/bin
 UV := .venv/uv/bin/uv pip compile --upgrade --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate --quiet
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 LABELS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell git rev-parse --short HEAD)
+AUDITED := serve image train test security
+BOM = $(SECURITY)/bin/cyclonedx-py requirements - --pyproject pyproject.toml --output-reproducible --output-file
 PEERS := $(basename $(notdir $(wildcard requirements/peers/*.txt)))
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test test-browser test-feedback test-deploy test-clients test-recipes test-container image screenshots check data train reproduce bench \
-	bench-service bench-normalizer bench-engine bench-training profile lock clean
+	bench-service bench-normalizer bench-engine bench-training profile bandit audit sbom test-security lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -103,6 +106,27 @@ profile: .venv/test.stamp .venv/profile/stamp ## where a request's time goes, ne
 	.venv/profile/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+# So has what looks for faults in the packages of others: none of it is near what it judges.
+$(SECURITY)/stamp: requirements/security.txt
+	$(PYTHON) -m venv $(SECURITY)
+	$(SECURITY)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+bandit: $(SECURITY)/stamp ## look for unsafe code
+	$(SECURITY)/bin/bandit --quiet --configfile pyproject.toml --recursive model service training deploy
+
+audit: $(SECURITY)/stamp ## look for known faults of all packages that are installed here; fails where no advisories can be had
+	$(SECURITY)/bin/pip-audit --strict --disable-pip --progress-spinner off $(AUDITED:%=--requirement requirements/%.txt) || \
+		{ echo 'make audit: failed; either faults are known, or no advisories could be had, and nothing is known' >&2; exit 1; }
+
+sbom: $(SECURITY)/stamp ## write what is in both images as CycloneDX, to build/sbom
+	@mkdir -p build/sbom
+	cat requirements/serve.txt requirements/image.txt | $(BOM) build/sbom/digits.json
+	cat requirements/train.txt requirements/image.txt | $(BOM) build/sbom/digits-training.json
+
+test-security: .venv/test.stamp $(SECURITY)/stamp ## bandit, the audit and the bill of materials do what is said of them
+	SECURITY=$(SECURITY) $(BIN)/python -m pytest tests/security
+
 # PyTorch has an environment of its own: nothing else here needs it.
 .venv/bench.stamp: requirements/bench.txt | .venv/test.stamp
 	$(BIN)/python -m venv .venv/bench
@@ -118,6 +142,7 @@ lock: ## choose newer versions for requirements/*.txt
 	$(UV) --extra clients pyproject.toml -o requirements/clients.txt
 	$(UV) --group image -o requirements/image.txt
 	$(UV) --group profile -o requirements/profile.txt
+	$(UV) --group security -o requirements/security.txt
 	for peer in $(PEERS); do $(UV) --group $$peer -o requirements/peers/$$peer.txt || exit; done
 
 clean: ## remove everything that was made here

@@ -24,7 +24,7 @@ worker_class = "service.worker.EventLoopWorker"
 graceful_timeout = _settings.graceful_timeout
 loglevel = _settings.log_level
 control_socket_disable = True  # it fails on a read-only file system, and nobody uses it here
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - heartbeats must not wait for a disk
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # nosec B108  # noqa: S108 - heartbeats must not wait for a disk
 
 # A serving worker is one of several and its products are small: more threads
 # than one only fight over the cores. Read by BLAS when NumPy is imported.
