@@ -33,6 +33,12 @@ STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HT
 
 MODEL_VERSION = "X-Model-Version"  # header of every answer that a model has made
 
+# What a browser is told with every answer: it is what it is said to be, shows nothing that is
+# loaded from elsewhere, and stands in nobody's frame or page. Pages that may ask (cors.py) do so
+# in a way that is no matter of the last.
+POLICY, NOTHING = "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"
+SAFE = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
+
 INCOMPRESSIBLE = frozenset({"image/png"})
 
 # Where Flask's views find the Request in their environment, and leave what it is counted as
@@ -169,7 +175,8 @@ class Exchange:
         headers = reply.headers
         self._compress(request, reply)
         headers["X-Request-ID"] = request.id
-        headers["X-Content-Type-Options"] = "nosniff"
+        headers.setdefault(POLICY, NOTHING)  # a page has its own
+        headers.update(SAFE)
         if self.cors:
             self.cors.tell(request.environ, headers)
         seconds = time.perf_counter() - request.began

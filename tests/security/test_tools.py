@@ -52,7 +52,7 @@ def test_the_code_is_clean(tools: Path) -> None:
 
 def test_what_is_unsafe_would_be_found(tools: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text("import os, sys\nos.system(sys.argv[1])\n")
-    bandit = [tools / "bin/bandit", "--quiet", "--configfile", ROOT / "pyproject.toml"]
+    bandit = [str(tools / "bin/bandit"), "--quiet", "--configfile", str(ROOT / "pyproject.toml")]
     run = subprocess.run(
         [*bandit, tmp_path / "bad.py"], capture_output=True, text=True, check=False
     )
