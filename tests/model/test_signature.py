@@ -1,7 +1,9 @@
 """Who vouches for a model: signatures, the keys that are trusted, and all that must not pass."""
 
 import base64
+import contextlib
 import dataclasses
+import io
 import os
 import subprocess
 from collections.abc import Callable
@@ -11,6 +13,7 @@ import pytest
 
 from model import artifact as artifacts
 from model import errors, signature
+from model.__main__ import main
 from model.audit import audit
 from model.classifier import Classifier
 from model.pointer import Pointer
@@ -54,6 +57,14 @@ def kept(store: Store, trusted: Trust, private: Path) -> Store:
     for number in (1, 2):
         signed(store, number, private)
     return Store(store.root, trusted)
+
+
+def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """What a command of ``python -m model`` says and returns, here: many are run."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = main(list(map(str, words)))
+    return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
 
 
 # -- what passes ------------------------------------------------------------------------
@@ -243,8 +254,8 @@ def test_what_was_signed_since_is_another_to_who_watches(kept: Store, private: P
 def test_a_seed_takes_its_signature_along(kept: Store, tmp_path: Path) -> None:
     source = kept.path(1)
     new = Store(tmp_path / "new", kept.trust)
-    run = run_module("model", "seed", source, "--store", new.root, environ={"DIGITS_MODEL_KEY": ""})
-    assert run.returncode == 0, run.stderr
+    done = run("seed", source, "--store", new.root)
+    assert done.returncode == 0, done.stderr
     assert new.aliases() == {"champion": 1}
     assert new.read(1).version == 1
 
@@ -265,9 +276,8 @@ def test_no_command_takes_what_is_not_signed(
 ) -> None:
     words = [word.format(kept.root) for word in command]
     store = tmp_path / "empty" if command[0] == "seed" else kept.root
-    named = {"DIGITS_MODEL_KEY": public(private)}
-    run = run_module("model", *words, "--store", store, environ=named)
-    assert_one_line_error(run, "digits-10.npz: is not signed", "python -m model sign")
+    done = run(*words, "--store", store, "--trust", public(private))
+    assert_one_line_error(done, "digits-10.npz: is not signed", "python -m model sign")
 
 
 def test_pruning_takes_signatures_along(kept: Store, private: Path) -> None:
@@ -297,29 +307,28 @@ def test_a_model_is_signed_and_verified_by_commands(store: Store, tmp_path: Path
         (["--trust", str(tmp_path / "key.pub")], {}),
         ([], {"DIGITS_MODEL_KEY": public(key)}),
     ):
-        run = run_module("model", "verify", store.path(2), *command, environ=environ)
-        assert run.stdout.endswith(f", signed by {public(key)}\n")
+        seen = run_module("model", "verify", store.path(2), *command, environ=environ)
+        assert seen.stdout.endswith(f", signed by {public(key)}\n")
 
 
 def test_all_of_a_store_is_told_with_who_has_signed_it(kept: Store, private: Path) -> None:
-    plain = run_module("model", "verify", "--all", "--store", kept.root)
+    plain = run("verify", "--all", "--store", kept.root)
     assert plain.returncode == 0
     assert [line.partition("replayed")[2] for line in plain.stdout.splitlines()[:3]] == [
         ", with a signature that was not checked: no key is trusted",
         ", with a signature that was not checked: no key is trusted",
         "",
     ]
-    run = run_module("model", "verify", "--all", "--store", kept.root, "--trust", public(private))
-    assert [f"signed by {public(private)}" in line for line in run.stdout.splitlines()[:3]] == [
+    done = run("verify", "--all", "--store", kept.root, "--trust", public(private))
+    assert [f"signed by {public(private)}" in line for line in done.stdout.splitlines()[:3]] == [
         *(True, True, False)
     ]
-    assert_one_line_error(run, "1 of ", "digits-10.npz")
+    assert_one_line_error(done, "1 of ", "digits-10.npz")
 
 
 def test_a_key_is_never_written_over(private: Path) -> None:
     before = private.read_bytes()
-    run = run_module("model", "keygen", private)
-    assert_one_line_error(run, str(private), "not there yet")
+    assert_one_line_error(run("keygen", private), str(private), "not there yet")
     assert private.read_bytes() == before
 
 
@@ -335,8 +344,8 @@ def test_a_key_is_never_written_over(private: Path) -> None:
 def test_who_cannot_sign_is_told_why(content: bytes | None, store: Store, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "key").write_bytes(content)
-    run = run_module("model", "sign", store.path(1), "--key", tmp_path / "key")
-    assert_one_line_error(run, f"{tmp_path}/key: ", "private key")
+    done = run("sign", store.path(1), "--key", tmp_path / "key")
+    assert_one_line_error(done, f"{tmp_path}/key: ", "private key")
     assert not beside(store.path(1)).exists()
 
 
@@ -367,12 +376,18 @@ WITHOUT = "import sys; sys.modules['cryptography'] = None; "
 def test_without_the_package_a_key_is_a_clear_error_and_nothing_else_is(tmp_path: Path) -> None:
     store, key = tmp_path / "store", "A" * 43 + "="
     words = f"'seed', '--store', {str(store)!r}"
-    main = f"{WITHOUT} from model.__main__ import main; "
-    assert run_python(f"{main} sys.exit(main([{words}]))").returncode == 0
-    run = run_python(f"{main} sys.exit(main([{words}, '--trust', '{key}']))")
-    assert_one_line_error(run, "cryptography", 'pip install "digits[signing]"')
+    begin = f"{WITHOUT} from model.__main__ import main; "
+    assert run_python(f"{begin} sys.exit(main([{words}]))").returncode == 0
+    done = run_python(f"{begin} sys.exit(main([{words}, '--trust', '{key}']))")
+    assert_one_line_error(done, "cryptography", 'pip install "digits[signing]"')
+    serve = f"{WITHOUT} import os; os.environ['DIGITS_MODEL_KEY'] = '{key}'; "
+    serve += "from service.__main__ import main; sys.exit(main(['--check']))"
+    served = run_python(serve)
+    assert (served.returncode, served.stdout) == (1, "")
+    [line] = served.stderr.splitlines()
+    assert line.startswith("digits: cannot start: signatures take a package")
 
 
 def test_nothing_is_imported_where_no_key_is_set() -> None:
-    run = run_python("import sys, model, model.__main__, service.models; print(*sys.modules)")
-    assert not {"cryptography", signature.__name__} & set(run.stdout.split())
+    done = run_python("import sys, model, model.__main__, service.models; print(*sys.modules)")
+    assert not {"cryptography", signature.__name__} & set(done.stdout.split())
