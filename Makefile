@@ -18,6 +18,8 @@ STACK := $(COMPOSE) -f deploy/compose.yaml $(if $(TLS),-f deploy/compose.tls.yam
 	$(if $(KEYS),-f deploy/compose.keys.yaml)
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 LABELS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell git rev-parse --short HEAD)
+AUDITED := serve image train test security
+BOM = .venv/security/bin/cyclonedx-py requirements - --pyproject pyproject.toml --output-reproducible --output-file
 PEERS := $(basename $(notdir $(wildcard requirements/peers/*.txt)))
 
 .DEFAULT_GOAL := help
@@ -121,6 +123,21 @@ bench-training: .venv/test.stamp .venv/bench.stamp ## training beside PyTorch; w
 profile: .venv/test.stamp .venv/profile/stamp ## where a request's time goes, needs wrk; writes build/profile
 	$(BIN)/python -m tests.bench.profiling
 
+bandit: .venv/security/stamp ## look for unsafe code
+	.venv/security/bin/bandit --quiet --configfile pyproject.toml --recursive model service training deploy
+
+audit: .venv/security/stamp ## look for known faults of all packages that are installed here; fails where no advisories can be had
+	.venv/security/bin/pip-audit --strict --disable-pip --progress-spinner off $(AUDITED:%=--requirement requirements/%.txt) || \
+		{ echo 'make audit: failed; either faults are known, or no advisories could be had, and nothing is known' >&2; exit 1; }
+
+sbom: .venv/security/stamp ## write what is in both images as CycloneDX, to build/sbom
+	@mkdir -p build/sbom
+	cat requirements/serve.txt requirements/image.txt | $(BOM) build/sbom/digits.json
+	cat requirements/train.txt requirements/image.txt | $(BOM) build/sbom/digits-training.json
+
+test-security: .venv/test.stamp .venv/security/stamp ## bandit, the audit and the bill of materials do what is said of them
+	$(BIN)/python -m pytest tests/security
+
 # PyTorch has an environment of its own: nothing else here needs it.
 .venv/bench.stamp: requirements/bench.txt | .venv/test.stamp
 	$(BIN)/python -m venv .venv/bench
@@ -139,6 +156,7 @@ lock: ## choose newer versions for requirements/*.txt
 	$(UV) --group deploy -o requirements/deploy.txt
 	$(UV) --group image -o requirements/image.txt
 	$(UV) --group profile -o requirements/profile.txt
+	$(UV) --group security -o requirements/security.txt
 	for peer in $(PEERS); do $(UV) --group $$peer -o requirements/peers/$$peer.txt || exit; done
 
 clean: ## remove everything that was made here

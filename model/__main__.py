@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,13 @@ from model.artifact import Artifact
 from model.audit import Finding, audit, check
 from model.card import card, to_text
 from model.classifier import Classifier
-from model.errors import ExportError, InputError, ModelError, VersionNotFound
+from model.errors import ExportError, InputError, ModelError, StoreUnusable, VersionNotFound
 from model.store import RELEASES, Step, Store, locate
 from model.text import printable
+from model.trust import beside, signature_of, signatures, trust
+
+if TYPE_CHECKING:
+    from model.signature import Trust
 
 DEFAULT = "default: DIGITS_MODEL, else the champion of the store"
 WHY = "what history is to tell of it"
@@ -85,6 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     told.add_argument("--json", action="store_true", help="as a JSON array, oldest first")
     told.set_defaults(run=_history)
 
+    _add_signing(commands.add_parser)
+
     predict = commands.add_parser("predict", help="read the digits of .npy files")
     predict.add_argument(
         "images", nargs="+", type=Path, help="uint8 arrays, (H, W) or (N, H, W), saved by numpy"
@@ -99,7 +105,26 @@ def _parser() -> argparse.ArgumentParser:
             default=os.environ.get("DIGITS_STORE") or None,
             help="a directory of versions (default: DIGITS_STORE, else the shipped releases)",
         )
+        command.add_argument(
+            "--trust",
+            default=os.environ.get("DIGITS_MODEL_KEY") or None,
+            metavar="KEYS",
+            help="public keys of whom models are taken, or a file of them (default: "
+            "DIGITS_MODEL_KEY, else models need no signature)",
+        )
     return parser
+
+
+def _add_signing(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """The commands of who vouches for models."""
+    keygen = add("keygen", help="make a private key, and beside it the public one")
+    keygen.add_argument("key", type=Path, metavar="FILE", help="where the private key is written")
+    keygen.set_defaults(run=_keygen)
+
+    sign = add("sign", help="vouch for a model: check all of it, and write its signature beside it")
+    sign.add_argument("artifact", type=Path)
+    sign.add_argument("--key", type=Path, required=True, help="the private key")
+    sign.set_defaults(run=_sign)
 
 
 def _add_changes(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -138,12 +163,12 @@ def _count(text: str) -> int:
 
 
 def _store(arguments: argparse.Namespace) -> Store:
-    return Store(arguments.store or RELEASES)
+    return Store(arguments.store or RELEASES, trust(arguments.trust))
 
 
 def _read(arguments: argparse.Namespace) -> tuple[Path, Artifact]:
     path = locate(arguments.artifact, arguments.store)
-    return path, artifacts.read(path)
+    return path, artifacts.read(path, trust=trust(arguments.trust))
 
 
 def _list(arguments: argparse.Namespace) -> None:
@@ -167,24 +192,46 @@ def _verify(arguments: argparse.Namespace) -> None:
         store = _store(arguments)
         findings = audit(store)
         for finding in findings:
-            print(f"{finding.path}: {_finding(finding)}")
+            print(f"{finding.path}: {_finding(finding, store.trust)}")
         check(store.root, findings)
     else:
         path, artifact = _read(arguments)
-        print(f"{path}: {_sound(artifact)}")
+        print(f"{path}: {_sound(path, artifact, trust(arguments.trust))}")
 
 
-def _finding(finding: Finding) -> str:
+def _finding(finding: Finding, trusted: "Trust | None") -> str:
     if isinstance(finding.found, Artifact):
-        return _sound(finding.found)
+        return _sound(finding.path, finding.found, trusted)
     return f"bad: {finding.found}" if finding.is_bad else finding.found
 
 
-def _sound(artifact: Artifact) -> str:
+def _sound(path: Path, artifact: Artifact, trusted: "Trust | None") -> str:
+    if trusted is not None:
+        signed = f", signed by {trusted.check(path, artifact.digest())}"
+    elif beside(path).exists():
+        signed = ", with a signature that was not checked: no key is trusted"
+    else:
+        signed = ""
     return (
         f"sound, {artifact.name} version {artifact.version}, {artifact.digest()}, "
-        f"{len(artifact.golden_images)} golden images replayed"
+        f"{len(artifact.golden_images)} golden images replayed{signed}"
     )
+
+
+def _keygen(arguments: argparse.Namespace) -> None:
+    public = signatures().generate(arguments.key)
+    print(f"DIGITS_MODEL_KEY={public}")
+
+
+def _sign(arguments: argparse.Namespace) -> None:
+    path, artifact = arguments.artifact, artifacts.read(arguments.artifact)
+    file = beside(path)
+    signature = signatures().sign(arguments.key, artifact.digest())
+    try:
+        artifacts.write_whole(file, signature)
+    except OSError as error:
+        raise StoreUnusable(f"{file}: cannot be written ({error.strerror}); mend that") from None
+    print(f"{file}: signs {artifact.name} version {artifact.version}, {artifact.digest()}")
 
 
 def _export(arguments: argparse.Namespace) -> None:
@@ -211,8 +258,9 @@ def _change(arguments: argparse.Namespace) -> None:
 
 
 def _seed(arguments: argparse.Namespace) -> None:
-    store = _store(arguments)
-    step = store.seed(artifacts.read(locate(arguments.artifact)), why=arguments.why)
+    store, path = _store(arguments), locate(arguments.artifact)
+    artifact = artifacts.read(path, trust=store.trust)
+    step = store.seed(artifact, signature=signature_of(path), why=arguments.why)
     _tell(store, step, dry_run=False)
 
 
@@ -255,7 +303,8 @@ def _told(entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    classifier = Classifier.load(locate(arguments.artifact, arguments.store))
+    path = locate(arguments.artifact, arguments.store)
+    classifier = Classifier.load(path, trust(arguments.trust))
     for path in arguments.images:
         try:
             predictions = classifier.classify(_images(path))

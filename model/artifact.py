@@ -17,7 +17,7 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ from model.architecture import CLASSES, FRAME_SIDE, Architecture
 from model.confidence import Confidence, Thresholds
 from model.network import Network, scale_pixels
 from model.reference import BINS, ENERGY_BINS, Reference
+
+if TYPE_CHECKING:
+    from model.signature import Trust
 
 FORMAT = "digits-artifact"
 FORMAT_VERSION = 3
@@ -90,11 +93,11 @@ class Artifact:
         return _digest(_manifest(self))
 
 
-def read(path: Path, *, any_normalizer: bool = False) -> Artifact:
+def read(path: Path, *, any_normalizer: bool = False, trust: "Trust | None" = None) -> Artifact:
     """Read and verify the artifact at ``path``; with ``any_normalizer``, of another version too.
 
-    Raises ArtifactNotFound, UnsupportedFormat or an ArtifactCorrupt whose
-    message begins with the path.
+    trust: who must have signed it, None where nobody has to. Raises ArtifactNotFound,
+    UnsupportedFormat, NotSigned or an ArtifactCorrupt whose message begins with the path.
     """
     try:
         status = path.stat()
@@ -110,13 +113,16 @@ def read(path: Path, *, any_normalizer: bool = False) -> Artifact:
             "name an artifact (.npz)"
         )
     try:
-        return decode(path.read_bytes(), any_normalizer=any_normalizer)
+        artifact = decode(path.read_bytes(), any_normalizer=any_normalizer)
     except errors.ArtifactError as error:
         raise type(error)(f"{path}: {error}") from None
     except OSError as error:
         raise errors.ArtifactNotFound(
             f"{path}: cannot be read ({error.strerror}); check its permissions"
         ) from None
+    if trust is not None:
+        trust.check(path, artifact.digest())  # of what was read, whatever becomes of the file
+    return artifact
 
 
 def write(path: Path, artifact: Artifact) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from model.engine import Engine
 from model.errors import GoldenMismatch, InputError
 from model.explanation import occlusion
 from model.frame import Frame, Manner, Unreadable
+
+if TYPE_CHECKING:
+    from model.signature import Trust
 
 Reason: TypeAlias = Unreadable | Doubt
 
@@ -79,13 +82,15 @@ class Classifier:
         self._engine = Engine(artifact.network)
 
     @classmethod
-    def load(cls, path: Path) -> "Classifier":
+    def load(cls, path: Path, trust: "Trust | None" = None) -> "Classifier":
         """Read, verify and warm up the artifact at ``path``; raises ArtifactError.
+
+        trust: who must have signed it, None where nobody has to.
 
         Reading has replayed the golden set on the network; here the engine replays it, image
         by image: that is how most requests come, and it takes the least memory.
         """
-        classifier = cls(artifacts.read(path))
+        classifier = cls(artifacts.read(path, trust=trust))
         golden = classifier.artifact.golden_images
         logits = [classifier._engine.logits(image[np.newaxis]) for image in golden]
         try:

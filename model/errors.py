@@ -5,6 +5,7 @@ ModelError
 ├── ArtifactError               a file that must not be served
 │   ├── ArtifactNotFound
 │   ├── UnsupportedFormat       of a format or normalizer version this release does not have
+│   ├── NotSigned               by none of the keys that are trusted
 │   └── ArtifactCorrupt
 │       ├── NotCanonical        not a zip, truncated, or not byte for byte what the writer writes
 │       ├── PickledMember       an object array, which only pickle could load
@@ -17,6 +18,7 @@ ModelError
 │       ├── NonFiniteParameter
 │       └── GoldenMismatch      the network does not reproduce its own golden logits
 ├── ExportError                 a model that cannot be written as ONNX
+├── KeyUnusable                 a key to sign or to check with that is none, or nothing to do it by
 └── StoreError
     ├── VersionNotFound         no such version, or an alias that points nowhere
     ├── VersionExists           versions are immutable
@@ -46,6 +48,10 @@ class ArtifactNotFound(ArtifactError):
 
 class UnsupportedFormat(ArtifactError):
     """Its format or normalizer version is not one that this release has."""
+
+
+class NotSigned(ArtifactError):
+    """Keys are trusted here, and none of them has signed it."""
 
 
 class ArtifactCorrupt(ArtifactError):
@@ -94,6 +100,10 @@ class GoldenMismatch(ArtifactCorrupt):
 
 class ExportError(ModelError):
     """A model cannot be written as ONNX: there is no package for it, or no such file."""
+
+
+class KeyUnusable(ModelError):
+    """A key to sign or to check with is none, or there is no package for it."""
 
 
 class StoreError(ModelError):

@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from model import aliases
 from model.aliases import Aliases, Identity
 from model.errors import StoreError, StoreUnusable
 from model.store import Store
+from model.trust import beside
+
+if TYPE_CHECKING:
+    from model.signature import Trust
 
 Watched: TypeAlias = Literal["champion", "challenger"]
 WATCHED: tuple[Watched, ...] = ("champion", "challenger")
@@ -17,7 +21,8 @@ WATCHED: tuple[Watched, ...] = ("champion", "challenger")
 class Target:
     """A version that an alias names, and which file that is: equal while it is the same file.
 
-    identity: device, inode, size and time of its content (ns).
+    identity: device, inode, size and time of its content (ns); where it has to be signed, its
+    signature's as well.
     """
 
     version: int
@@ -44,8 +49,8 @@ class State:
 class Pointer:
     """Looks at a store again and again; for one thread at a time."""
 
-    def __init__(self, root: Path) -> None:
-        self._store = Store(root)
+    def __init__(self, root: Path, trust: "Trust | None" = None) -> None:
+        self._store = Store(root, trust)
         self._aliases: Aliases | None = None
         self._targets: dict[Watched, Target | None] | None = None
 
@@ -91,4 +96,6 @@ def find(store: Store, version: int) -> Target:
 
 
 def _identity(store: Store, version: int) -> Identity:
-    return aliases.identity(store.file(version))[:4]
+    file = store.file(version)
+    signed = () if store.trust is None else aliases.identity(beside(file))[:4]
+    return (*aliases.identity(file)[:4], *signed)

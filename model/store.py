@@ -4,6 +4,7 @@
     champion  challenger  previous      each a text file that holds a version number
     history.jsonl                       who moved what, when and why
     .change                             only while aliases move: all of them, after it
+    digits-1.npz.sig  ...               who vouches for a version, where anybody does
 
 ``champion`` is what is served, ``challenger`` is what may be tried beside it, and
 ``previous`` is where a rollback goes. The rules are in README.md.
@@ -16,6 +17,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model import aliases, history
 from model import artifact as artifacts
@@ -23,11 +25,17 @@ from model.aliases import ALIASES, CHANGE, MAX_CHANGE_BYTES, NUMBER, Alias, Chan
 from model.artifact import Artifact
 from model.errors import AliasRefused, ModelError, StoreUnusable, VersionExists, VersionNotFound
 from model.lock import locked
+from model.trust import SUFFIX, beside
+
+if TYPE_CHECKING:
+    from model.signature import Trust
 
 RELEASES = Path(__file__).parent / "releases"
 
 _VERSION_FILE = re.compile(rf"digits-({NUMBER.pattern})\.npz")
-_LEFTOVER = re.compile(rf"\.(.*\.npz|{'|'.join(ALIASES)}|{re.escape(CHANGE)})\.[0-9a-f]{{32}}\.tmp")
+_LEFTOVER = re.compile(
+    rf"\.(.*\.npz({re.escape(SUFFIX)})?|{'|'.join(ALIASES)}|{re.escape(CHANGE)})\.[0-9a-f]{{32}}\.tmp"
+)
 
 
 @dataclass(frozen=True)
@@ -45,10 +53,14 @@ class Step:
 
 
 class Store:
-    """The versions and aliases in one directory."""
+    """The versions and aliases in one directory.
 
-    def __init__(self, root: Path) -> None:
+    trust: who must have signed a version before it is read here, None where nobody has to.
+    """
+
+    def __init__(self, root: Path, trust: "Trust | None" = None) -> None:
         self.root = root
+        self.trust = trust
 
     def versions(self) -> list[int]:
         """All published versions, in order; raises StoreUnusable."""
@@ -98,7 +110,7 @@ class Store:
     def read(self, version: int) -> Artifact:
         """One version, all of it checked; raises ArtifactError, VersionNotFound, StoreUnusable."""
         path = self.path(version)
-        artifact = artifacts.read(path)
+        artifact = artifacts.read(path, trust=self.trust)
         if artifact.version != version:
             raise VersionNotFound(
                 f"{path}: holds version {artifact.version}; publish version {version} again"
@@ -132,10 +144,13 @@ class Store:
         with self._alone():
             return self.file(self._add(artifact))
 
-    def seed(self, artifact: Artifact, *, why: str | None = None) -> Step:
+    def seed(
+        self, artifact: Artifact, *, signature: bytes | None = None, why: str | None = None
+    ) -> Step:
         """Make ``artifact`` the champion of a store that has none; where there is one, do nothing.
 
         So everybody who starts on a store that may be empty can seed it, several at once too.
+        signature: what stands beside the artifact, to be put beside its copy.
         Raises ArtifactError or StoreUnusable, also where the champion cannot be told.
         """
         self.create()
@@ -145,7 +160,11 @@ class Store:
                 raise StoreUnusable(f"{found.faults['champion']}; nothing was changed")
             if "champion" in found.versions:
                 return Step(found.versions, found.versions)
-            return self._crown("seed", self._add(artifact), why, dry_run=False)
+            version = self._add(artifact)
+            if signature is not None and version == artifact.version:  # it is of no other
+                with _writing(beside(self.file(version))):
+                    artifacts.write_whole(beside(self.file(version)), signature)
+            return self._crown("seed", version, why, dry_run=False)
 
     # -- what moves aliases: each is one step, after which .change, the aliases and the
     # -- history agree whenever the process is killed. With dry_run, nothing is written.
@@ -282,6 +301,7 @@ class Store:
                 self._set(alias, change.aliases.get(alias))
             for version in change.removed:
                 self.file(version).unlink(missing_ok=True)
+                beside(self.file(version)).unlink(missing_ok=True)
             history.append(self.root, change.history)
             (self.root / CHANGE).unlink()
             artifacts.sync_folder(self.root)

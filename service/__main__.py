@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from model import Classifier, ModelError, locate
+from model.trust import trust
 from service import feedback, tracing
 from service.keys import Keys
 from service.settings import Settings, SettingsError
@@ -32,14 +33,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         Keys.of(settings)
         feedback.check(settings)
         tracing.check(os.environ)
-        artifact = Classifier.load(locate(settings.model, settings.store)).artifact
+        path = locate(settings.model, settings.store)
+        artifact = Classifier.load(path, trust(settings.model_key)).artifact
     except (SettingsError, ModelError) as error:
         print(f"digits: cannot start: {error}", file=sys.stderr)
         return 1
     if arguments.check:
         print(f"digits: can serve {artifact.name} version {artifact.version}, {artifact.digest()}")
     else:
-        os.execv(sys.executable, [sys.executable, *GUNICORN])  # noqa: S606 - fixed words
+        os.execv(sys.executable, [sys.executable, *GUNICORN])  # nosec B606  # noqa: S606 - fixed words
     return 0
 
 

@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from model import Classifier
 from service import description, errors, page, responses, routes, tracing
 from service.cors import Cors
+from service.doors import NOWHERE, Doors
 from service.drift import Drift
 from service.exchange import PREDICTED, REQUEST, ROUTE, Endpoint, Exchange, Reply, Request
 from service.front import Front, ways
@@ -21,6 +22,7 @@ from service.logs import AccessLog
 from service.metrics import Metrics
 from service.models import Models
 from service.protocols import MODEL_NAME, native, v1, v2
+from service.rates import Rates
 from service.settings import Settings
 from service.shadow import Shadow
 
@@ -38,7 +40,9 @@ def create_app(settings: Settings | None = None, classifier: Classifier | None =
     witnesses = [AccessLog(settings.log_level).write] if settings.access_log else []
     witnesses += [spans.write] if spans else []
     cors = Cors(settings.cors_origins) if settings.cors_origins else None
-    exchange = Exchange(metrics, keys, witnesses, cors)
+    rate, burst = settings.rate_limit, settings.rate_burst
+    rates = Rates(keys, rate, burst or rate) if rate else None
+    exchange = Exchange(metrics, keys, witnesses, cors, rates, Doors.of(settings))
     drift = Drift(models.classifier.artifact, settings.drift_window)
     models.moved.append(lambda classifier: drift.follow(classifier.artifact))
     metrics.tell(drift)
@@ -124,4 +128,4 @@ def _hold(app: Flask, exchange: Exchange) -> None:
             allowed = ", ".join(sorted(error.valid_methods or ()))
             wrong = f"the method is not allowed; use {allowed}"
             return excused(errors.MethodNotAllowed("method", wrong, {"Allow": allowed}))
-        return excused(errors.NotFound("path", "there is nothing at this path; see the README"))
+        return excused(errors.NotFound("path", NOWHERE))

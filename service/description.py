@@ -15,6 +15,7 @@ from flask import Blueprint, Response, render_template
 import service
 from service import browser
 from service.answers import JSON
+from service.doors import ROUTES
 from service.errors import NotFound
 from service.settings import Settings
 
@@ -64,12 +65,18 @@ def document(settings: Settings) -> dict[str, Any]:
     import yaml  # noqa: PLC0415 - 2 MB
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it is built
-    described: dict[str, Any] = yaml.load(SOURCE.read_bytes(), loader)  # noqa: S506 - both are safe
+    described: dict[str, Any] = yaml.load(SOURCE.read_bytes(), loader)  # nosec B506  # noqa: S506 - both are safe
     schemas = described["components"]["schemas"]
     schemas["Batch"]["maxItems"] = schemas["BatchSize"]["maximum"] = settings.max_batch
     described["info"]["version"] = service.__version__
     if not settings.takes_feedback:
         del described["paths"]["/feedback"]
+    for name in settings.closed or ():
+        described["paths"] = {
+            path: item
+            for path, item in described["paths"].items()
+            if not ROUTES[name].fullmatch(path)
+        }
     return described
 
 

@@ -55,6 +55,7 @@ RequestError
 ├── AccessError             who asks, and how much at once
 │   ├── Unauthorized
 │   ├── Forbidden
+│   ├── RateLimited
 │   └── Overloaded
 ├── ProtocolError           the request itself
 │   ├── MalformedRequest
@@ -308,6 +309,10 @@ class Forbidden(AccessError):
     """More than the sender may do."""
 
 
+class RateLimited(AccessError):
+    """More requests of one client than it may send in this time."""
+
+
 class Overloaded(AccessError):
     """More work at once than the limit."""
 
@@ -361,7 +366,7 @@ class UnknownModelVersion(RouteError):
 
 
 class UnusableModelVersion(RouteError):
-    """The file of this version is damaged, so it is not served."""
+    """The file of this version is damaged, or not signed where it has to be: it is not served."""
 
 
 class OnlyModel(RouteError):

@@ -21,15 +21,23 @@ from service import codings, correlation, errors, problems, protocols
 from service.answers import JSON
 from service.correlation import Trace
 from service.cors import Cors
+from service.doors import Doors
 from service.headers import vary
 from service.keys import Keys
 from service.logs import Answered
 from service.metrics import Metrics
+from service.rates import Rates
 from service.wsgi import REFUSAL, Environ
 
 STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 MODEL_VERSION = "X-Model-Version"  # header of every answer that a model has made
+
+# What a browser is told with every answer: it is what it is said to be, shows nothing that is
+# loaded from elsewhere, and stands in nobody's frame or page. Pages that may ask (cors.py) do so
+# in a way that is no matter of the last.
+POLICY, NOTHING = "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"
+SAFE = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
 
 INCOMPRESSIBLE = frozenset({"image/png"})
 
@@ -109,13 +117,16 @@ Endpoint: TypeAlias = Callable[..., Reply]
 class Exchange:
     """What is done with every request of one application.
 
-    witnesses: are told of each request when it is answered. cors: None where not wanted.
+    witnesses: are told of each request when it is answered. cors, rates, doors: None where
+    not wanted.
     """
 
     metrics: Metrics
     keys: Keys
     witnesses: Sequence[Callable[[Answered], None]] = ()
     cors: Cors | None = None
+    rates: Rates | None = None
+    doors: Doors | None = None
 
     def begin(self, environ: Environ) -> Request:
         """A request has come; ``end`` has to be called for it."""
@@ -131,6 +142,10 @@ class Exchange:
         refusal = request.environ.get(REFUSAL)
         if refusal:
             raise refusal
+        if self.doors:
+            self.doors.check(request.environ)
+        if self.rates:  # before keys: who guesses at them is slowed down
+            self.rates.check(request.environ)
         self.keys.check(request.environ)
 
     def excuse(self, request: Request, error: Exception) -> Reply:
@@ -160,7 +175,8 @@ class Exchange:
         headers = reply.headers
         self._compress(request, reply)
         headers["X-Request-ID"] = request.id
-        headers["X-Content-Type-Options"] = "nosniff"
+        headers.setdefault(POLICY, NOTHING)  # a page has its own
+        headers.update(SAFE)
         if self.cors:
             self.cors.tell(request.environ, headers)
         seconds = time.perf_counter() - request.began

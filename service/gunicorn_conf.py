@@ -17,13 +17,14 @@ from service.settings import METRICS_VARIABLE, Settings
 _settings = Settings.from_env(os.environ)
 
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host  # IPv6, RFC 3986
-bind = f"{_host}:{_settings.port}"
+_ports = [_settings.port, *([_settings.operations_port] if _settings.operations_port else [])]
+bind = [f"{_host}:{port}" for port in _ports]
 workers = _settings.workers or cores.available()
 worker_class = "service.worker.EventLoopWorker"
 graceful_timeout = _settings.graceful_timeout
 loglevel = _settings.log_level
 control_socket_disable = True  # it fails on a read-only file system, and nobody uses it here
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - heartbeats must not wait for a disk
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # nosec B108  # noqa: S108 - heartbeats must not wait for a disk
 
 # A serving worker is one of several and its products are small: more threads
 # than one only fight over the cores. Read by BLAS when NumPy is imported.

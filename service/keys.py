@@ -9,24 +9,27 @@ import hashlib
 import hmac
 import logging
 import re
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from service.addresses import Senders
 from service.errors import Unauthorized
 from service.protocols import MODEL_NAME
-from service.settings import Settings, SettingsError, check_keys
+from service.settings import Settings, SettingsError, check_keys, networks
 
-# All other paths are guarded, those that are not there too.
-OPEN = re.compile(
-    r"/|/livez|/readyz|/healthz|/health|/metrics|/openapi\.json|/docs(/.*)?|/static/.*"
+# What whoever watches the service asks.
+HEALTH = re.compile(
+    r"/livez|/readyz|/healthz|/health|/metrics"
     r"|/v2/health/(live|ready)"
     # Whether the model is ready, and no verb behind a colon.
     rf"|/v1/models/{MODEL_NAME}(/versions/[^/:]+)?"
     rf"|/v2/models/{MODEL_NAME}(/versions/[^/]+)?/ready"
 )
+
+# All other paths are guarded, those that are not there too.
+OPEN = re.compile(rf"/|/openapi\.json|/docs(/.*)?|/static/.*|{HEALTH.pattern}")
 
 LOOK_SECONDS = 1.0  # at most so often a file is looked at
 
@@ -85,9 +88,10 @@ class Ring:
 class Keys:
     """The keys of users and of administrators. Where no user has one, all may ask."""
 
-    def __init__(self, users: Ring, administrators: Ring) -> None:
+    def __init__(self, users: Ring, administrators: Ring, senders: Senders) -> None:
         self._users = users
         self._administrators = administrators
+        self._senders = senders
 
     @classmethod
     def of(cls, settings: Settings) -> "Keys":
@@ -96,6 +100,7 @@ class Keys:
         return cls(
             Ring(settings.api_keys or (), settings.api_keys_file),
             Ring(() if token is None else (token,), settings.admin_token_file),
+            Senders(networks(settings.trusted_proxies or ())),
         )
 
     def check(self, environ: Mapping[str, Any]) -> None:
@@ -122,7 +127,7 @@ class Keys:
         for key in _sent(environ):
             if self._users.holds([key]) or self._administrators.holds([key]):
                 return f"key {_digest(key).hex()}"
-        return f"address {_network(environ['REMOTE_ADDR'])}"
+        return f"address {self._senders.address(environ)}"
 
     def is_admin(self, environ: Mapping[str, Any]) -> bool:
         """Whether the request of a WSGI environment has a key of administrators."""
@@ -134,13 +139,6 @@ def _sent(environ: Mapping[str, Any]) -> list[str]:
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     sent = [token.strip()] if scheme.lower() == "bearer" else []
     return [*sent, environ["HTTP_X_API_KEY"]] if "HTTP_X_API_KEY" in environ else sent
-
-
-def _network(address: str) -> str:
-    """An address, of IPv6 the network of 64 bits, which one client has all of (RFC 6177)."""
-    if ":" not in address or address.startswith("::ffff:"):
-        return address
-    return socket.inet_pton(socket.AF_INET6, address.partition("%")[0])[:8].hex()
 
 
 def _digest(key: str) -> bytes:

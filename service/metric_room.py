@@ -29,7 +29,7 @@ BYTES = {
 # As many slots again as workers: on SIGHUP the new ones start before the old ones end.
 GENERATIONS = 2
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - where a disk has no room
+MEMORY = Path("/dev/shm")  # nosec B108  # noqa: S108 - where a disk has no room
 
 PREFIX = "digits-metrics-"
 

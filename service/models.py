@@ -14,6 +14,7 @@ from model import Classifier, locate
 from model.errors import StoreError
 from model.pointer import Pointer, State, Target, Watched
 from model.store import RELEASES, Store
+from model.trust import trust
 from service.errors import UnknownModelVersion, UnusableModelVersion
 from service.exchange import Request
 from service.metrics import Metrics
@@ -47,13 +48,14 @@ class Models:
     ) -> None:
         """Load what the settings name, unless there is a ``classifier``; raises ModelError."""
         began = time.perf_counter()
+        trusted = trust(settings.model_key)
         is_alone = classifier is not None or settings.model is not None
-        self._shelf = None if is_alone else Shelf(Store(settings.store or RELEASES))
-        self._pointer = Pointer(settings.store) if self._shelf and settings.store else None
+        self._shelf = None if is_alone else Shelf(Store(settings.store or RELEASES, trusted))
+        self._pointer = Pointer(settings.store, trusted) if self._shelf and settings.store else None
         self._champion = self._shelf.champion() if self._shelf else None
         if self._shelf and self._champion:
             classifier = self._shelf.load(self._champion)
-        self.classifier = classifier or Classifier.load(locate(settings.model))
+        self.classifier = classifier or Classifier.load(locate(settings.model), trusted)
         self.challenger: Classifier | None = None
         self.is_current = True
         self.moved: list[Told] = []
@@ -100,7 +102,7 @@ class Models:
         except StoreError:
             raise self._unknown() from None
         if classifier is None:
-            wrong = f"this version is damaged and is not served; {self._remedy()}"
+            wrong = f"this version is not sound and is not served; {self._remedy()}"
             raise UnusableModelVersion("version", wrong)
         return classifier
 

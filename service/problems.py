@@ -93,6 +93,7 @@ TABLE: dict[type[errors.RequestError], Problem] = {
     errors.RepeatedParameter: Problem(UNPROCESSABLE, "repeated_parameter", "Said more than once"),
     errors.Unauthorized: Problem(Status.UNAUTHORIZED, "unauthorized", "A key is needed"),
     errors.Forbidden: Problem(Status.FORBIDDEN, "forbidden", "Not allowed"),
+    errors.RateLimited: Problem(Status.TOO_MANY_REQUESTS, "rate_limited", "Too many requests"),
     errors.Overloaded: Problem(Status.TOO_MANY_REQUESTS, "overloaded", "Too much at once"),
     errors.MalformedRequest: Problem(
         BAD_REQUEST, "malformed_request", "The request is not HTTP/1.1"
@@ -116,7 +117,7 @@ TABLE: dict[type[errors.RequestError], Problem] = {
         Status.NOT_FOUND, "unknown_model_version", "No model of this version"
     ),
     errors.UnusableModelVersion: Problem(
-        Status.NOT_FOUND, "unusable_model_version", "This version is damaged"
+        Status.NOT_FOUND, "unusable_model_version", "This version is not sound"
     ),
     errors.OnlyModel: Problem(BAD_REQUEST, "only_model", "The only model stays"),
     errors.MethodNotAllowed: Problem(

@@ -4,6 +4,7 @@ The environment name of a field is ``DIGITS_`` and the field's name in capitals.
 """
 
 import dataclasses
+import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ ORIGIN = re.compile(
 )
 ANY_ORIGIN = "*"
 
+CLOSABLE = ("docs", "drift", "metrics")
+
 ON = "on"
 
 DATABASES = ("postgresql://", "postgres://")  # how an address of one begins
@@ -62,6 +65,8 @@ class Settings:
 
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(8000, "port to listen on", 1, 65_535)
+    operations_port: int = _setting(0, "port of /metrics and /drift; 0 for the same", 0, 65_535)
+    closed: Words = _setting(None, "routes that are not answered: docs, drift, metrics")
     workers: int = _setting(0, "worker processes; 0 for one for each core", 0, 256)
     threads: int = _setting(4, "threads in each worker, for what takes long", 1, 256)
     max_in_flight: int = _setting(
@@ -69,6 +74,9 @@ class Settings:
     )
     model: Path | None = _setting(None, "artifact file to serve; goes before the store")
     store: Path | None = _setting(None, "directory of versions whose champion is served")
+    model_key: str | None = _setting(
+        None, "public keys of whom models are taken, in base64, or a file of them"
+    )
     other_versions: int = _setting(
         2, "versions beside champion and challenger that stay loaded, for who names them", 1, 64
     )
@@ -91,6 +99,11 @@ class Settings:
     api_keys_file: Path | None = _setting(None, "file of such keys, one a line, read when changed")
     admin_token: str | None = _secret("key of administrators")
     admin_token_file: Path | None = _setting(None, "file of such keys, one a line")
+    rate_limit: int = _setting(0, "requests a second of one client; 0 for no limit", 0, 10**6)
+    rate_burst: int = _setting(0, "most of them at once; 0 for as many as in a second", 0, 10**6)
+    trusted_proxies: Words = _setting(
+        None, "addresses and networks whose X-Forwarded-For is believed"
+    )
     cors_origins: Words = _setting(None, "origins whose pages may ask, or * for all")
     feedback: str | None = _setting(
         None, "on, or the SQLite file, NAME.db, that images, answers and labels are kept in"
@@ -108,10 +121,20 @@ class Settings:
             raise SettingsError(
                 f"DIGITS_LOG_LEVEL is {self.log_level!r}; set one of {', '.join(LOG_LEVELS)}"
             )
+        if self.operations_port == self.port:
+            raise SettingsError(
+                f"DIGITS_OPERATIONS_PORT is {self.port}, as DIGITS_PORT is; set another, or none"
+            )
+        for name in self.closed or ():
+            if name not in CLOSABLE:
+                raise SettingsError(
+                    f"DIGITS_CLOSED has {name!r}; set some of {', '.join(CLOSABLE)}"
+                )
         if self.api_keys is not None:
             check_keys("DIGITS_API_KEYS", self.api_keys)
         if self.admin_token is not None:
             check_keys("DIGITS_ADMIN_TOKEN", [self.admin_token])
+        networks(self.trusted_proxies or ())
         if self.cors_origins is not None:
             _check_origins(self.cors_origins)
         _check_feedback(self.feedback, self.feedback_url)
@@ -157,6 +180,17 @@ def check_keys(where: str, keys: Sequence[str]) -> None:
     for number, key in enumerate(keys, 1):
         if not KEY.fullmatch(key):
             raise SettingsError(f"{where}: key {number} is none; a key has {KEY_RULE}")
+
+
+def networks(words: Sequence[str]) -> Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """The networks that are named, an address being one of its own; raises SettingsError."""
+    try:
+        return [ipaddress.ip_network(word) for word in words]
+    except ValueError:
+        raise SettingsError(
+            f"DIGITS_TRUSTED_PROXIES is {','.join(words)!r}; set addresses or networks of proxies, "
+            "as in 10.0.0.7,10.1.0.0/16"
+        ) from None
 
 
 def _check_feedback(feedback: str | None, url: str | None) -> None:

@@ -25,7 +25,9 @@ class Shelf:
 
     def load(self, target: Target) -> Classifier:
         """What lies at a target, read and verified unless it has been; raises ModelError."""
-        classifier = self._loaded.pop(target, None) or Classifier.load(target.path)
+        classifier = self._loaded.pop(target, None) or Classifier.load(
+            target.path, self._store.trust
+        )
         if classifier.version != target.version:
             raise VersionNotFound(
                 f"{target.path}: holds version {classifier.version}; publish it under that number"

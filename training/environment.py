@@ -54,7 +54,7 @@ def source_revision() -> str:
 
 def _git(*arguments: str) -> str:
     command = ["git", "-C", str(ROOT), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603 - fixed words
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # nosec B603  # noqa: S603 - fixed words
 
 
 def _cpu() -> str:

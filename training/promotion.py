@@ -124,13 +124,19 @@ def rival(store: Store, named: Path | None, *, to_promote: bool) -> Rival:
     """The artifact that is named, else the store's champion, or the release's where it has none.
 
     Raises ArtifactError, and GateError where its successor could not be promoted, since the
-    store has another champion.
+    store has another champion, or takes signed models only.
     """
+    if to_promote and store.trust is not None:
+        raise GateError(
+            "--promote: DIGITS_MODEL_KEY is set, and nobody has signed what is yet to be trained; "
+            "leave out --promote, then sign the model and promote it (python -m model)"
+        )
     was = store.aliases().get("champion")
-    champion = artifacts.read(locate() if was is None else store.path(was))
+    path = locate() if was is None else store.path(was)
+    champion = artifacts.read(path, trust=store.trust)
     if named is None:
         return Rival(champion, was)
-    found = artifacts.read(named)
+    found = artifacts.read(named, trust=store.trust)
     if to_promote and was is not None and found.digest() != champion.digest():
         raise GateError(
             f"{named}: is not the champion of {store.root}, which is version {was}; "

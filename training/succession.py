@@ -1,10 +1,12 @@
 """The commands ``retrain`` and ``gate``: who may succeed the champion."""
 
 import argparse
+import os
 from pathlib import Path
 
 from model import artifact as artifacts
 from model.store import Store
+from model.trust import trust
 from training import drawings, feedback, gate, promotion
 from training.arguments import RUNS, STORE, announce, count, mnist, resumable, share
 from training.errors import DataError
@@ -115,8 +117,13 @@ def _add_gate(
     return parser
 
 
+def _store(arguments: argparse.Namespace) -> Store:
+    """The store that is named, with the keys that the service and ``python -m model`` trust."""
+    return Store(arguments.store, trust(os.environ.get("DIGITS_MODEL_KEY")))
+
+
 def _retrain(arguments: argparse.Namespace) -> int:
-    store = Store(arguments.store)
+    store = _store(arguments)
     store.create()  # before the work, not after it
     rival = promotion.rival(store, arguments.champion, to_promote=arguments.promote)
     champion = rival.artifact
@@ -168,7 +175,7 @@ def _say(screening: Screened, judged: promotion.Judged, path: Path, report: Path
 
 def _gate(arguments: argparse.Namespace) -> int:
     candidate = artifacts.read(arguments.candidate)
-    rival = promotion.rival(Store(arguments.store), arguments.champion, to_promote=False)
+    rival = promotion.rival(_store(arguments), arguments.champion, to_promote=False)
     drawn, data = _drawn(arguments), mnist(arguments)
     new: Digits | None = None
     if arguments.new:

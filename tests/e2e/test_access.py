@@ -52,6 +52,18 @@ def log_of(server: Server) -> str:
     return server.log.read_text("utf-8")
 
 
+def test_who_asks_too_much_is_refused_and_health_is_not(tmp_path: Path) -> None:
+    limited = running(tmp_path / "log", workers=1, rate_limit=1, rate_burst=5)
+    with limited as server, server.client() as client:
+        answers = [client.request("POST", "/predict", BODY, JSON) for _ in range(20)]
+        assert [answer.status for answer in answers[:5]] == [200] * 5
+        assert [answer.status for answer in answers].count(429) >= 14
+        assert answers[5].json["code"] == "rate_limited"
+        assert answers[5].headers["Retry-After"] == "1"
+        assert {client.get("/readyz").status for _ in range(20)} == {200}
+        assert b'digits_refused_total{code="rate_limited"}' in client.get("/metrics").body
+
+
 def test_each_request_is_a_line_of_json_with_the_ids_that_it_came_with(tmp_path: Path) -> None:
     trace_id, parent_id = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
     with running(tmp_path / "log", access_log=1) as server, server.client() as client:

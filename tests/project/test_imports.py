@@ -32,6 +32,7 @@ ALLOWED = {
 # What only one module needs, which its users install as an extra.
 OPTIONAL = {
     "model/export.py": {"onnx"},
+    "model/signature.py": {"cryptography"},
     "service/database.py": {"sqlalchemy"},
     "service/spans.py": {"opentelemetry"},
     "training/captures.py": {"sqlalchemy"},
@@ -39,6 +40,9 @@ OPTIONAL = {
 }
 
 FREE_OF_FLASK = [
+    "addresses",
+    "doors",
+    "rates",
     "answers",
     "batches",
     "bodies",

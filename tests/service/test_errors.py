@@ -34,6 +34,8 @@ ONLY_TO_FEEDBACK = {"invalid_feedback", "unknown_prediction", "feedback_unavaila
 ONLY_OF_A_STORE = {"unusable_model_version"}  # test_versions.py
 ONLY_TO_ADMINISTRATORS = {"only_model"}  # all others are forbidden to ask: protocols/test_v2.py
 
+ONLY_WITH_A_LIMIT = {"rate_limited"}  # test_rates.py
+
 PROBLEM_FIELDS = {"type", "title", "status", "detail", "code", "request_id", "errors"}
 
 
@@ -79,7 +81,7 @@ def test_every_code_has_a_case() -> None:
     codes = {problem.code for problem in problems.TABLE.values()}
     sent = {case.code for case in [*ALL_CASES, *UNAUTHORIZED]}  # these in test_access.py
     elsewhere = ONLY_ON_SOCKETS | ONLY_TO_FEEDBACK | ONLY_TO_ADMINISTRATORS | ONLY_OF_A_STORE
-    assert sent | elsewhere == codes
+    assert sent | elsewhere | ONLY_WITH_A_LIMIT == codes
 
 
 def test_every_error_class_has_a_row() -> None:

@@ -14,13 +14,17 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from model import Artifact
+from model.artifact import read
+from model.errors import NotSigned
+from model.signature import generate, sign
 from model.store import Store
+from model.trust import beside
 from service.app import create_app
 from service.models import LISTED, Models
 from service.sampling import is_among
 from service.settings import Settings
 from tests.helpers import table
-from tests.model.shelf import spoil
+from tests.model.shelf import point, spoil
 from tests.service.cases import GOOD, JSON, pixels_json
 from tests.service.test_metrics import samples
 
@@ -155,7 +159,7 @@ def test_a_damaged_version_is_not_served_and_told_of_once(
         problem = answer.get_json(force=True)
         assert problem["code"] == "unusable_model_version"
         assert problem["detail"] == (
-            "this version is damaged and is not served; ask for version 1 or 3 or 4 or 5"
+            "this version is not sound and is not served; ask for version 1 or 3 or 4 or 5"
         )
     assert [record.getMessage() for record in caplog.records if "digits-2" in record.getMessage()]
     assert len([record for record in caplog.records if record.levelno >= logging.ERROR]) == 1
@@ -468,3 +472,42 @@ def test_keys_are_chosen_anew_for_another_purpose() -> None:
         for purpose in ("a", "b")
     ]
     assert 400 < len(chosen[0] & chosen[1]) < 600
+
+
+# -- with a key that is trusted ---------------------------------------------------
+
+
+def test_only_what_is_signed_is_served(
+    app_of: Callable[..., Flask], store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At the start, as another champion, as challenger, and by name."""
+    settings = {"model_key": generate(tmp_path / "key"), "canary_percent": 100}
+
+    def vouch(version: int) -> None:
+        digest = read(store.path(version)).digest()
+        beside(store.path(version)).write_bytes(sign(tmp_path / "key", digest))
+
+    with pytest.raises(NotSigned, match=r"digits-1\.npz: is not signed"):
+        app_of(**settings)
+    vouch(1)
+    vouch(2)
+    app = app_of(**settings)
+    for move in ({"champion": 3}, {"champion": 1, "challenger": 3}):
+        point(store, move)
+        tend(app)
+        assert predict(app)["model"]["version"] == 1
+    answer = app.test_client().post("/predict?version=3", data=pixels_json(GOOD), headers=JSON)
+    assert (answer.status_code, answer.get_json()["code"]) == (404, "unusable_model_version")
+    assert "digits-3.npz: is not signed" in caplog.text
+    vouch(3)
+    tend(app)
+    assert predict(app)["model"]["version"] == 3
+    point(store, {"champion": 2})
+    tend(app)
+    assert models_of(app).classifier.version == 2
+
+
+def test_one_artifact_that_is_named_has_to_be_signed_as_well(store: Store, tmp_path: Path) -> None:
+    key = generate(tmp_path / "key")
+    with pytest.raises(NotSigned, match="is not signed"):
+        create_app(Settings(model=store.path(1), model_key=key))

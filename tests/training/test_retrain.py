@@ -11,7 +11,10 @@ import pytest
 from model import artifact as artifacts
 from model import history
 from model.artifact import Artifact, decode, encode
+from model.errors import NotSigned
+from model.signature import generate
 from model.store import Store
+from model.trust import trust
 from tests.helpers import (
     assert_one_line_error,
     run_module,
@@ -243,6 +246,16 @@ def test_a_store_gets_the_beaten_champion_to_roll_back_to(
     assert version == candidate.version
     assert store.aliases() == {"champion": version, "previous": tiny_artifact.version}
     assert [entry["why"] for entry in history.read(store.root).entries] == [None, "why not"]
+
+
+def test_where_models_have_to_be_signed_nobody_promotes_what_nobody_has_seen(
+    store: Store, tmp_path: Path
+) -> None:
+    trusted = Store(store.root, trust(generate(tmp_path / "key")))
+    with pytest.raises(GateError, match=r"DIGITS_MODEL_KEY is set.*leave out --promote"):
+        promotion.rival(trusted, None, to_promote=True)
+    with pytest.raises(NotSigned, match="is not signed"):
+        promotion.rival(trusted, None, to_promote=False)
 
 
 def test_who_beat_another_champion_is_not_promoted(
