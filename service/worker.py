@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 1.0
 
-# After SIGTERM an idle connection stays open this long: its client may have a
+# So long after SIGTERM all are still let in: who watches readiness hears of it before anybody
+# is refused.
+NOTICE_SECONDS = 0.2
+
+# After that an idle connection stays open this long: its client may have a
 # request on the way, which is answered with "Connection: close".
 DRAIN_SECONDS = 1.0
 
@@ -77,7 +81,7 @@ class EventLoopWorker(Worker):
     async def _serve(self, metrics: "Metrics") -> None:
         loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        loop.add_signal_handler(signal.SIGTERM, self._begin_stop)
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         loop.add_signal_handler(signal.SIGUSR1, self.log.reopen_files)
         for number in (signal.SIGINT, signal.SIGQUIT):
             loop.add_signal_handler(number, partial(os._exit, 0))
@@ -114,6 +118,8 @@ class EventLoopWorker(Worker):
                 if look.done():
                     look = loop.run_in_executor(watch, look_after)
                 await _wait(self._stop, TICK_SECONDS)
+            self.wsgi.extensions["health"].draining = True
+            await asyncio.sleep(NOTICE_SECONDS)
             server.draining = True
             for listener in listeners:
                 listener.close()
@@ -121,11 +127,6 @@ class EventLoopWorker(Worker):
                 await loop.connect_accepted_socket(factory, client)
             await self._drain(server, settings.graceful_timeout)
         look_after()
-
-    def _begin_stop(self) -> None:
-        """SIGTERM: say so at ``/readyz`` from now on, and begin to stop."""
-        self.wsgi.extensions["health"].draining = True
-        self._stop.set()
 
     async def _drain(self, server: Server, seconds: float) -> None:
         """Let the connections finish, the idle ones a little later."""
