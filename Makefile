@@ -7,6 +7,7 @@ WORKERS ?= $(DIGITS_WORKERS)
 RECIPE ?= mlp
 STORE ?= build/store
 SEEDS ?= 5
+HOURS ?= 1
 ENGINE ?= docker
 
 BIN := .venv/bin
@@ -17,7 +18,7 @@ LABELS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell git rev-par
 PEERS := $(basename $(notdir $(wildcard requirements/peers/*.txt)))
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-browser test-feedback test-deploy test-clients test-recipes test-container image screenshots check data train reproduce bench \
+.PHONY: help serve test test-browser test-feedback test-deploy test-clients test-faults test-recipes test-container image screenshots check data train reproduce soak bench \
 	bench-service bench-normalizer bench-engine bench-training profile lock clean
 
 help: ## show this list
@@ -46,6 +47,12 @@ test-feedback: .venv/test.stamp ## what is kept, in SQLite and PostgreSQL; needs
 
 test-deploy: .venv/test.stamp ## rules and dashboard, in a Prometheus that watches the service; needs prometheus and, once, npm to fetch Grafana's types
 	$(BIN)/python -m pytest tests/deploy
+
+test-faults: .venv/test.stamp ## killed, stopped, full, cut off: the service at 200 requests a second; needs root, faketime and PostgreSQL's programs (3 min)
+	$(BIN)/python -m pytest tests/faults
+
+soak: .venv/test.stamp ## HOURS of mixed traffic at 70 % of capacity with reloads, kills and bad input (1); verdict and page in build/soak
+	$(BIN)/python -m tests.soak --hours $(HOURS)
 
 test-clients: .venv/clients/stamp ## tritonclient, kserve and Schemathesis against the running service
 	.venv/clients/bin/python -m pytest tests/e2e/clients

@@ -6,6 +6,7 @@ due. Connections are kept, and are left after some requests, so that all workers
 """
 
 import asyncio
+import contextlib
 import errno
 import itertools
 import threading
@@ -58,25 +59,32 @@ class Outcome:
         return self.due <= until and self.ended >= since
 
 
-def shot(
+def shot(  # noqa: PLR0913 - what a request is made of
     name: str,
     path: str,
     body: bytes,
     headers: Mapping[str, str],
     is_right: Callable[[bytes], bool] = lambda _body: True,
+    *,
+    method: str = "POST",
 ) -> Shot:
-    """A request that posts a body."""
+    """A request with a body."""
     fields = {"Host": "digits", "Content-Length": len(body), **headers}
-    lines = [f"POST {path} HTTP/1.1", *(f"{key}: {value}" for key, value in fields.items())]
+    lines = [f"{method} {path} HTTP/1.1", *(f"{key}: {value}" for key, value in fields.items())]
     return Shot(name, "\r\n".join([*lines, "", ""]).encode() + body, is_right)
 
 
 class Line(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, free: "deque[Line]", note: Callable[[Outcome], None]) -> None:
-        self._free, self._note = free, note
-        self._left = REQUESTS
+    def __init__(
+        self,
+        free: "deque[Line]",
+        note: Callable[[Outcome], None],
+        requests: int = REQUESTS,
+    ) -> None:
+        """requests: after so many it is left."""
+        self._free, self._note, self._left = free, note, requests
         self._asked: tuple[Shot, float] | None = None
         self._fresh()
 
@@ -108,7 +116,7 @@ class Line(asyncio.Protocol):
     def on_message_complete(self) -> None:
         fate: int | str = self._parser.get_status_code()
         is_kept = self._parser.should_keep_alive() and self._left > 0
-        if self._asked and fate == 200 and not self._asked[0].is_right(self._body):  # noqa: PLR2004 - OK
+        if self._asked and fate == 200 and not self._asked[0].is_right(self._body):
             fate = WRONG
         self.end(fate)
         self._fresh()
@@ -135,6 +143,7 @@ class Load:
     rate: float = 200
     sent: int = 0
     outcomes: list[Outcome] = field(default_factory=list)
+    _taken: int = 0
 
     def __enter__(self) -> Self:
         self._enough = threading.Event()
@@ -150,7 +159,14 @@ class Load:
     ) -> None:
         self._enough.set()
         self._thread.join()
-        assert len(self.outcomes) == self.sent  # nothing is unaccounted for
+        assert self._taken + len(self.outcomes) == self.sent  # nothing is unaccounted for
+
+    def take(self) -> list[Outcome]:
+        """What has become of requests since this was called last, and forget it."""
+        taken = self.outcomes[:]
+        del self.outcomes[: len(taken)]
+        self._taken += len(taken)
+        return taken
 
     def fates(self) -> Counter[int | str]:
         return Counter(outcome.fate for outcome in self.outcomes)
@@ -211,9 +227,10 @@ class Load:
         return line
 
     async def _wait_for_the_rest(self) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while len(self.outcomes) < self.sent and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while self._taken + len(self.outcomes) < self.sent:  # noqa: ASYNC110 - not in the way of each
+                    await asyncio.sleep(0.01)
         for task in list(self._opened):
             task.cancel()
         for line in list(self._lines):

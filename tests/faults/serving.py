@@ -13,6 +13,7 @@ from tests.faults.golden import assert_unchanged
 from tests.server import Server, clean_environment, free_port, launch, ready
 
 ATTEMPTS = 6  # where a time is promised: other programs may have the cores for once
+SOON = 0.3  # for what has happened to be heard of, where the machine is busy
 LOOK_SECONDS = 0.2
 
 
@@ -58,3 +59,8 @@ def counting(server: Server) -> Iterator[None]:
     for before, after in pairwise(told):
         assert {key for key in before if after.get(key, 0) < before[key]} == set()
 
+
+def are_others(server: Server, before: list[int], *gone: int) -> bool:
+    """Whether as many workers run as before, without some of these."""
+    living = server.workers()
+    return len(living) == len(before) and not set(gone) & set(living)

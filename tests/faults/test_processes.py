@@ -14,20 +14,13 @@ from service.settings import DRIFT_FILE
 from tests.e2e.counted import predicted
 from tests.faults.golden import assert_unchanged, golden
 from tests.faults.load import CONNECTIONS, CUT, REFUSED, Load
-from tests.faults.serving import ATTEMPTS, counting, serving
+from tests.faults.serving import ATTEMPTS, SOON, are_others, counting, serving
 from tests.server import Server, clean_environment, launch, ready, wait_for
 
 REPLACED_SECONDS = 2.0
 LOST_COUNTS = 5  # of a killed worker: what it had counted and not written
 
 TIMEOUT = 3  # of a worker that does not move
-SOON = 0.3  # for a connection's end to be heard of, where the machine is busy
-
-
-def are_others(server: Server, before: list[int], *gone: int) -> bool:
-    """Whether as many workers run as before, without some of these."""
-    living = server.workers()
-    return len(living) == len(before) and not set(gone) & set(living)
 
 
 @dataclass(frozen=True)
@@ -87,9 +80,7 @@ def test_a_killed_master_leaves_nothing_in_the_way_of_the_next(tmp_path: Path) -
             server.process.wait()
             (metrics / FILE.format(kind="counter", slot=9)).write_bytes(b"\xff" * 100)
             (metrics / DRIFT_FILE.format(slot=9)).write_bytes(b"{")
-            process = launch(
-                server.log, clean_environment(port=server.port, metrics_dir=metrics)
-            )
+            process = launch(server.log, clean_environment(port=server.port, metrics_dir=metrics))
             again = Server(server.port, process, server.log)
             wait_for("the old workers have ended", lambda: not any(map(is_alive, orphans)))
             stack.enter_context(ready(again))
