@@ -22,6 +22,7 @@ import httptools
 import uvloop
 
 CONNECTIONS = 8  # that are open before the first request
+MOST_FREE = 32  # that are kept for later, when many were needed for a while
 REQUESTS = 100  # on one connection
 PATIENCE_SECONDS = 40.0  # for what is under way when the load ends
 
@@ -115,7 +116,9 @@ class Line(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         fate: int | str = self._parser.get_status_code()
-        is_kept = self._parser.should_keep_alive() and self._left > 0
+        is_kept = (
+            self._parser.should_keep_alive() and self._left > 0 and len(self._free) < MOST_FREE
+        )
         if self._asked and fate == 200 and not self._asked[0].is_right(self._body):
             fate = WRONG
         self.end(fate)

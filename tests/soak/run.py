@@ -59,11 +59,12 @@ class Plan:
 
 @dataclass
 class Trouble:
-    """What is done to a service, and when workers were killed."""
+    """What is done to a service, and when workers were killed or told to end."""
 
     server: Server
     store: Store
     kills: list[float] = field(default_factory=list)
+    hangups: list[float] = field(default_factory=list)
 
     def cause(self, events: Sequence[str]) -> None:
         causes: Mapping[str, Callable[[], object]] = {
@@ -75,6 +76,7 @@ class Trouble:
             causes[event]()
 
     def _hangup(self) -> None:
+        self.hangups.append(time.monotonic())
         self.server.process.send_signal(signal.SIGHUP)
 
     def _kill(self) -> None:
@@ -137,4 +139,5 @@ def _watch(
 
 
 def _unexplained(outcomes: Sequence[Outcome], sent: Traffic, trouble: Trouble) -> list[Outcome]:
-    return [one for one in outcomes if not sent.is_explained(one, trouble.kills)]
+    times = trouble.kills, trouble.hangups
+    return [one for one in outcomes if not sent.is_explained(one, *times)]

@@ -19,6 +19,7 @@ BAD_SHARE = 10  # one of so many requests is bad
 # An answer that says that there is too much at once explains itself; it is told in the counts.
 ALWAYS = frozenset({429})
 
+DRAIN_SECONDS = 10.0  # that a worker may take to end after a hangup, on a busy machine
 HEARD_SECONDS = 1.0  # until all connections of a killed worker are known to be cut
 
 
@@ -29,10 +30,14 @@ class Traffic:
     shots: Sequence[Shot]
     statuses: Mapping[str, int]
 
-    def is_explained(self, outcome: Outcome, kills: Sequence[float]) -> bool:
-        """Whether an answer is the expected one, or none because its worker was killed."""
+    def is_explained(
+        self, outcome: Outcome, kills: Sequence[float], hangups: Sequence[float]
+    ) -> bool:
+        """Whether an answer is the expected one, or what a worker that ends leaves of it."""
         if outcome.fate == CUT:
-            return any(at - 0.1 <= outcome.ended <= at + HEARD_SECONDS for at in kills)
+            return any(outcome.was_under_way(at - 0.1, at + HEARD_SECONDS) for at in kills)
+        if (outcome.name, outcome.fate) == ("/readyz", 503):
+            return any(outcome.was_under_way(at, at + DRAIN_SECONDS) for at in hangups)
         return outcome.fate == self.statuses[outcome.name] or outcome.fate in ALWAYS
 
 
