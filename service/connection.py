@@ -75,7 +75,7 @@ class Connection(asyncio.Protocol):
         """A client has connected."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's has another base
         client = transport.get_extra_info("peername")
-        if client is None or self._server.is_full():  # None: it was reset meanwhile
+        if client is None or self._server.turns_away():  # None: it was reset meanwhile
             self._transport.abort()
             return
         self._server.connections.add(self)

@@ -68,8 +68,8 @@ class Server:
         for connection in list(self.connections):
             connection.check_deadline()
 
-    def is_full(self) -> bool:
-        """Whether a connection more would take what files need; it is then turned away."""
+    def turns_away(self) -> bool:
+        """Whether a connection more would take what files need; it is counted then."""
         full = len(self.connections) >= self.max_connections
         self.turned_away += full
         return full
