@@ -9,6 +9,7 @@ STORE ?= build/store
 SEEDS ?= 5
 COMPOSE ?= docker compose
 SCALE ?= 1
+HOURS ?= 1
 ENGINE ?= docker
 
 BIN := .venv/bin
@@ -54,6 +55,12 @@ test-hostile: .venv/test.stamp ## everything hostile, sent to the running servic
 
 test-deploy: .venv/test.stamp .venv/deploy/stamp .venv/compose/stamp ## rules, dashboard and the stack, by real processes; every manifest; needs prometheus, nginx, PostgreSQL, MNIST and, once, npm to fetch dclint and types
 	$(BIN)/python -m pytest tests/deploy
+
+test-faults: .venv/test.stamp ## killed, stopped, full, cut off: the service at 200 requests a second; needs root, faketime and PostgreSQL's programs (3 min)
+	$(BIN)/python -m pytest tests/faults
+
+soak: .venv/test.stamp ## HOURS of mixed traffic at 70 % of capacity with reloads, kills and bad input (1); verdict and page in build/soak
+	$(BIN)/python -m tests.soak --hours $(HOURS)
 
 test-clients: .venv/clients/stamp ## tritonclient, kserve and Schemathesis against the running service
 	.venv/clients/bin/python -m pytest tests/e2e/clients

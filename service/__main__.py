@@ -28,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--check", action="store_true", help="check settings and model, then end")
     arguments = parser.parse_args(argv)
+    _open_closed_streams()
     try:
         settings = Settings.from_env(os.environ)
         Keys.of(settings)
@@ -43,6 +44,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         os.execv(sys.executable, [sys.executable, *GUNICORN])  # nosec B606  # noqa: S606 - fixed words
     return 0
+
+
+def _open_closed_streams() -> None:
+    """Let what was started without stdin, stdout or stderr have none that a client could get.
+
+    The next file or socket takes the lowest free number: lines of the log would go there.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003 - so it is
 
 
 if __name__ == "__main__":

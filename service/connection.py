@@ -84,10 +84,12 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's has another base
+        client = transport.get_extra_info("peername")
+        if client is None or self._server.turns_away():  # None: it was reset meanwhile
+            self._transport.abort()
+            return
         self._server.connections.add(self)
-        self._surroundings = wsgi.surroundings(
-            transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        )
+        self._surroundings = wsgi.surroundings(client, transport.get_extra_info("sockname"))
         self._deadline = self._loop.time() + self._server.read_timeout
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why does not matter

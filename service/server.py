@@ -1,6 +1,7 @@
 """What the connections of one worker share: the application, the clock, the work in hand."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ TOGETHER = 16
 # What was counted is written so much later: under load many requests at a time, and before
 # anybody looks.
 WRITE_SECONDS = 0.005
+
+log = logging.getLogger("digits.server")
 
 Opened: TypeAlias = Any  # what an application knows of a request that it has opened
 
@@ -48,9 +51,11 @@ class Server:
     max_body_bytes: int
     max_in_flight: int
     read_timeout: float
+    max_connections: int
     in_flight: int = 0  # requests in a thread or waiting for one, their bodies in memory
     connections: "set[Connection]" = field(default_factory=set)
     draining: bool = False
+    turned_away: int = 0  # connections, since it was told
     writes_soon: bool = False
     date: str = ""
     waiting: list[tuple[Opened, Done]] = field(default_factory=list)
@@ -59,8 +64,25 @@ class Server:
         """Once a second: set the clock of the answers, end what is past its deadline."""
         self.date = formatdate(usegmt=True)
         self.write_metrics()
+        self._tell_who_was_turned_away()
         for connection in list(self.connections):
             connection.check_deadline()
+
+    def turns_away(self) -> bool:
+        """Whether a connection more would take what files need; it is counted then."""
+        full = len(self.connections) >= self.max_connections
+        self.turned_away += full
+        return full
+
+    def _tell_who_was_turned_away(self) -> None:
+        if self.turned_away:
+            log.warning(
+                "%d connections were turned away: this worker has %d, all that its limit of open "
+                "files leaves. Raise that limit (ulimit -n), or let clients share connections.",
+                self.turned_away,
+                self.max_connections,
+            )
+            self.turned_away = 0
 
     def close_idle(self) -> None:
         """Close the connections on which nothing is under way."""

@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import gc
 import os
+import resource
 import signal
 import socket
 import sys
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 1.0
 
-# After SIGTERM an idle connection stays open this long: its client may have a
+# So long after SIGTERM all are still let in: who watches readiness hears of it before anybody
+# is refused.
+NOTICE_SECONDS = 0.2
+
+# After that an idle connection stays open this long: its client may have a
 # request on the way, which is answered with "Connection: close".
 DRAIN_SECONDS = 1.0
 
@@ -42,6 +47,10 @@ YOUNG_OBJECTS = 20_000
 # to 32 MB with the pictures it sees, and keeps what lies below it, in an arena for each thread.
 KEPT_BYTES = 2**20
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
+
+# Descriptors of a worker that are not connections: 24 from the start, and what is opened now and
+# then, as the files of the other workers' metrics.
+OTHER_DESCRIPTORS = 44
 
 # The listen queue counts as empty when nobody has come for this long.
 QUIET_SECONDS = 0.01
@@ -89,7 +98,7 @@ class EventLoopWorker(Worker):
     async def _serve(self, metrics: "Metrics") -> None:
         loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        loop.add_signal_handler(signal.SIGTERM, self._begin_stop)
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         loop.add_signal_handler(signal.SIGUSR1, self.log.reopen_files)
         for number in (signal.SIGINT, signal.SIGQUIT):
             loop.add_signal_handler(number, partial(os._exit, 0))
@@ -113,6 +122,7 @@ class EventLoopWorker(Worker):
                 settings.max_body_bytes,
                 settings.max_in_flight,
                 settings.read_timeout,
+                _most_connections(),
             )
             server.tick()
             factory = partial(Connection, server, loop)
@@ -126,6 +136,8 @@ class EventLoopWorker(Worker):
                 if look.done():
                     look = loop.run_in_executor(watch, look_after)
                 await _wait(self._stop, TICK_SECONDS)
+            self.wsgi.extensions["health"].draining = True
+            await asyncio.sleep(NOTICE_SECONDS)
             server.draining = True
             for listener in listeners:
                 listener.close()
@@ -133,11 +145,6 @@ class EventLoopWorker(Worker):
                 await loop.connect_accepted_socket(factory, client)
             await self._drain(server, settings.graceful_timeout)
         look_after()
-
-    def _begin_stop(self) -> None:
-        """SIGTERM: say so at ``/readyz`` from now on, and begin to stop."""
-        self.wsgi.extensions["health"].draining = True
-        self._stop.set()
 
     async def _drain(self, server: Server, seconds: float) -> None:
         """Let the connections finish, the idle ones a little later."""
@@ -159,6 +166,11 @@ def _give_memory_back() -> None:
     if mallopt is not None:
         mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
         mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
+
+
+def _most_connections() -> int:
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if limit == resource.RLIM_INFINITY else max(1, limit - OTHER_DESCRIPTORS)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -105,7 +105,7 @@ def _run(folder: Path, wanted: Callable[[], bool]) -> int:
     environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), environ.get("PYTHONPATH"))))
     with (
         (folder / LOG).open("wb") as log,
-        subprocess.Popen(  # noqa: S603 - this Python and this module
+        subprocess.Popen(  # nosec B603  # noqa: S603 - this Python and this module
             command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environ
         ) as process,
     ):

@@ -86,6 +86,19 @@ def apart(folder: Path) -> list[str] | None:
     return None
 
 
+def small_disks(*disks: Path) -> list[str]:
+    """What runs a command for which these folders are small disks; they are made."""
+    for disk in disks:
+        disk.mkdir(exist_ok=True)
+    way = apart(disks[0]) or missing(WANTED)
+    return [*way, "sh", "-c", WITH_SMALL_DISKS, "sh", *map(str, disks), "--"]
+
+
+def seen(server: Server, folder: Path) -> Path:
+    """A folder as the service sees it."""
+    return Path(f"/proc/{server.process.pid}/root{folder}")
+
+
 @contextmanager
 def running(folder: Path) -> Iterator[tuple[Server, Path]]:
     """A worker whose metrics are on a small disk with room, and that disk as it is seen here.
@@ -94,7 +107,7 @@ def running(folder: Path) -> Iterator[tuple[Server, Path]]:
     """
     if apart(folder):
         with running_where_full(folder, full=False) as server:
-            yield server, Path(f"/proc/{server.process.pid}/root{folder}/disk")
+            yield server, seen(server, folder / "disk")
     elif MEMORY.is_dir() and shutil.disk_usage(MEMORY).total <= MOST_BYTES:
         with (
             TemporaryDirectory(dir=MEMORY) as disk,
@@ -112,11 +125,9 @@ def running_where_full(folder: Path, *more: Path, full: bool = True) -> Iterator
     more: places of other such disks; full: from the start.
     """
     disk, log, port = folder / "disk", folder / "log", free_port()
-    disk.mkdir()
-    way = apart(disk) or missing(WANTED)
-    within = [*way, "sh", "-c", WITH_SMALL_DISKS, "sh", disk, *more, "--"]
+    within = small_disks(disk, *more)
     variables = clean_environment(port=port, workers=1, metrics_dir=disk) | {"FULL": "1" * full}
-    with ready(Server(port, launch(log, variables, [*map(str, within)]), log)) as server:
+    with ready(Server(port, launch(log, variables, within), log)) as server:
         yield server
 
 

@@ -67,7 +67,14 @@ def serving(listener: socket.socket, application: Slow) -> Iterator[Server]:
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop,
     ):
         server = Server(
-            application, uncounted, loop.get_loop(), pool, 10_000, MAX_IN_FLIGHT, read_timeout=20
+            application,
+            uncounted,
+            loop.get_loop(),
+            pool,
+            10_000,
+            MAX_IN_FLIGHT,
+            read_timeout=20,
+            max_connections=100,
         )
         stop = asyncio.Event()
         runs = threading.Thread(target=loop.run, args=(_serve(listener, server, stop),))
