@@ -1,7 +1,6 @@
 """A collector of traces as the service meets it: OTLP over HTTP, read by OTLP's own messages."""
 
 import gzip
-import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+
+from tests.server import answering
 
 TYPE = "application/x-protobuf"
 
@@ -86,15 +87,10 @@ def collecting() -> Iterator[Collector]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        collector.port = server.server_port
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield collector
-        finally:
-            server.shutdown()
-            thread.join()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    collector.port = server.server_port
+    with answering(server):
+        yield collector
 
 
 def _read(resource: Mapping[str, Any], span: Any) -> Span:  # noqa: ANN401 - a message without types

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from socketserver import BaseServer
 from typing import TypeVar
 
 from tests.client import Client
@@ -20,6 +22,8 @@ from tests.helpers import ROOT, environment
 
 START_SECONDS = 30  # far beyond any start; a bench says how long one takes
 STOP_SECONDS = 60
+
+LOOK_SECONDS = 0.02
 
 CLIENTS = 4
 WORKERS = 2  # where a test does not say how many: on any machine the same
@@ -48,6 +52,19 @@ class Server:
         """SIGTERM; returns the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_SECONDS)
+
+
+@contextmanager
+def answering(server: BaseServer) -> Iterator[None]:
+    """A server of the standard library in a thread, ended when this is left, however that is."""
+    with server:
+        thread = threading.Thread(target=server.serve_forever, args=(LOOK_SECONDS,))
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def free_port() -> int:

@@ -5,7 +5,6 @@ And remembers what was asked, and feedback.
 
 import io
 import json
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from werkzeug.serving import make_server
 
 from service.app import create_app
 from service.settings import Settings
-from tests.server import free_port
+from tests.server import answering, free_port
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -76,14 +75,8 @@ def serving(settings: Settings | None = None, *, takes_feedback: bool = False) -
     if takes_feedback:
         app.register_blueprint(_feedback(moody.feedback))
     server = make_server("127.0.0.1", port, moody, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with answering(server):
         yield moody
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def _feedback(received: list[Any]) -> Blueprint:

@@ -1,7 +1,6 @@
 """A page of another origin, in a browser: it may ask where it is allowed, and nowhere else."""
 
 import functools
-import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.helpers import table
-from tests.server import running
+from tests.server import answering, running
 from tests.service.cases import GOOD
 from tests.service.cases_access import KEY
 
@@ -32,13 +31,12 @@ def stranger(browser: Browser, tmp_path: Path) -> Iterator[Page]:
     """A page that has nothing to do with the service."""
     (tmp_path / "index.html").write_text("<!doctype html><title>Elsewhere</title>", "utf-8")
     handler = functools.partial(Quiet, directory=tmp_path)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever).start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    with answering(server):
         page = browser.new_page()
         page.goto(f"http://127.0.0.1:{server.server_port}")
         yield page
         page.close()
-        server.shutdown()
 
 
 @table(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.deploy.nginx import NGINX, UNLIMITED, Nginx, fronting
 from tests.helpers import ROOT, missing
-from tests.server import free_port, wait_for
+from tests.server import answering, free_port, wait_for
 
 ONE, OTHER = "127.0.0.2", "127.0.0.3"
 ASKED = 20
@@ -37,10 +37,12 @@ def names(addresses: list[str]) -> Iterator[int]:
         thread = threading.Thread(target=serve)
         thread.start()
         port: int = door.getsockname()[1]
-        yield port
-        end.set()
-        door.sendto(b"", ("127.0.0.1", port))
-        thread.join()
+        try:
+            yield port
+        finally:
+            end.set()
+            door.sendto(b"", ("127.0.0.1", port))
+            thread.join()
 
 
 def answer(question: bytes, addresses: list[str]) -> bytes:
@@ -68,12 +70,8 @@ def instance(address: str, port: int) -> Iterator[None]:
         def log_message(self, *_arguments: object) -> None:
             pass
 
-    with ThreadingHTTPServer((address, port), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with answering(ThreadingHTTPServer((address, port), Handler)):
         yield
-        server.shutdown()
-        thread.join()
 
 
 def who(nginx: Nginx) -> set[str]:

@@ -22,7 +22,7 @@ from service.settings import Settings
 from tests.client import Answer
 from tests.deploy.nginx import NGINX, Nginx, fronting
 from tests.helpers import table
-from tests.server import Server, free_port, running, wait_for
+from tests.server import Server, answering, free_port, running, wait_for
 from tests.service.cases import GOOD, JSON, pixels_json
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -68,14 +68,13 @@ def echoing() -> Iterator[Echo]:
         def log_message(self, *_arguments: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        echo.port = server.server_port
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield echo
-        end.set()
-        server.shutdown()
-        thread.join()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    echo.port = server.server_port
+    with answering(server):
+        try:
+            yield echo
+        finally:
+            end.set()
 
 
 @pytest.fixture
@@ -342,9 +341,11 @@ def breaking() -> Iterator[Echo]:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        yield echo
-        door.shutdown(socket.SHUT_RDWR)
-    thread.join()
+        try:
+            yield echo
+        finally:
+            door.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 @table(
