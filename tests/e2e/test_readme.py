@@ -74,6 +74,16 @@ RUN_ELSEWHERE = {
         "tests/recipes/test_the_loop.py",
         'walk.run("retrain")',
     ),
+    "python -m training sweep mlp my.toml --seeds 5 "
+    "--set optimizer.learning_rate=0.001,0.002 --set epochs=20,40": (
+        "tests/sweep/test_local.py",
+        '"sweep", recipe, "--set", rates',
+    ),
+    "dask scheduler": ("tests/sweep/commands.py", '"-m", "dask", "scheduler"'),
+    "DIGITS_DATA=/srv/mnist dask worker tcp://HOST:8786 --nthreads 1": (
+        "tests/sweep/commands.py",
+        '"-m", "dask", "worker"',
+    ),
     "make image": ("tests/container/conftest.py", '"build", '),
     "docker run --rm --publish 8000:8000 --read-only --tmpfs /tmp digits": (
         "tests/container/conftest.py",

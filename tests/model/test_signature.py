@@ -156,6 +156,12 @@ def renamed(store: Store, _: Path) -> None:
         to.write_bytes(path.read_bytes())
 
 
+def other_letter(found: bytes) -> bytes:
+    """Still base64, of another signature."""
+    at = len(MARK) + 10
+    return found[:at] + (b"B" if found[at : at + 1] == b"A" else b"A") + found[at + 1 :]
+
+
 def shut(store: Store, _: Path) -> None:
     beside(store.path(1)).unlink()
     beside(store.path(1)).mkdir()
@@ -178,7 +184,7 @@ HOSTILE = {
     "a line feed more": (edited(lambda found: found + b"\n"), "longer than"),
     "bytes behind it": (edited(lambda found: found + b"x" * 10_000), "longer than"),
     "a byte behind its line": (edited(lambda found: found[:-1] + b" "), "version 1"),
-    "a flipped bit": (edited(flipped(30)), "by a key that is trusted"),
+    "another letter": (edited(other_letter), "by a key that is trusted"),
     "a flipped bit of its mark": (edited(flipped(3)), "version 1"),
     "of a later version of the format": (
         edited(lambda found: found.replace(b"-1 ", b"-2 ")),
