@@ -11,7 +11,7 @@ import yaml
 
 from service.settings import FOREIGN, PREFIX, Settings
 from tests.deploy.expressions import PROMETHEUS
-from tests.helpers import ROOT, missing
+from tests.helpers import ROOT, environment, missing
 
 DEPLOY = ROOT / "deploy"
 LINTER = ROOT / "build/dclint"
@@ -50,7 +50,9 @@ def lint(file: Path) -> str:
     provide_linter()
     program = LINTER / "node_modules/dclint/bin/dclint.cjs"
     command = ["node", str(program), "--config", str(DEPLOY / "dclint.yaml"), str(file)]
-    return subprocess.run(command, check=False, capture_output=True, text=True).stdout.strip()
+    plain = environment({"NO_COLOR": "1", "FORCE_COLOR": "0"})  # which it has in CI
+    run = subprocess.run(command, check=False, capture_output=True, text=True, env=plain)
+    return run.stdout.strip()
 
 
 @pytest.mark.parametrize("name", FILES)
