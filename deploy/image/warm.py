@@ -23,7 +23,13 @@ LATER = (
     "yaml",
 )
 # What needs packages that the image has not, or runs when it is imported.
-LEFT_OUT = ("model.__main__", "model.export", "service.__main__", "service.spans")
+LEFT_OUT = (
+    "model.__main__",
+    "model.export",
+    "model.signature",
+    "service.__main__",
+    "service.spans",
+)
 
 
 def main() -> None:
